@@ -1,0 +1,1 @@
+"""The Kubernetes operator: turns Pipeline resources into worker Deployments and settings."""
