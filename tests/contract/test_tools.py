@@ -1,0 +1,92 @@
+"""The checks of `make check` find what they are there for."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import generate, links, lock, sizes
+
+PYPROJECT = """
+[project]
+name = "kubeflume"
+dependencies = ["redis[hiredis]>=5.0"]
+[project.optional-dependencies]
+worker = ["click>=8.1"]
+local = ["kubeflume[worker]"]
+[dependency-groups]
+dev = ["pytest>=8"]
+"""
+LOCK = """\
+click==8.2.0 \\
+    --hash=sha256:00
+    # via kubeflume (pyproject.toml)
+iniconfig==2.0 \\
+    --hash=sha256:00
+    # via pytest
+pytest==8.4.0 ; sys_platform != 'win32' \\
+    --hash=sha256:00
+    # via
+    #   kubeflume (pyproject.toml:dev)
+    #   pytest-timeout
+redis==6.4.0 \\
+    --hash=sha256:00
+    # via kubeflume (pyproject.toml)
+"""
+
+
+def test_a_lock_in_step_has_no_finding() -> None:
+    """Indirect pins and the project's own extras are nobody's mistake."""
+    assert list(lock.findings(PYPROJECT, LOCK)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("redis==6.4.0", "redis==4.6.0", "redis[hiredis]>=5.0 is declared and 4.6.0 is pinned"),
+        ("redis==6.4.0", "retry==1.0.0", "redis is declared and not pinned"),
+        ("redis==6.4.0", "retry==1.0.0", "retry is pinned and no longer declared"),
+        ("# via pytest\n", "# https://x.test\n", "it holds an address"),
+    ],
+)
+def test_a_lock_out_of_step_is_found(old: str, new: str, finding: str) -> None:
+    """A dependency that only one of the two files names breaks a fresh clone."""
+    found = list(lock.findings(PYPROJECT, LOCK.replace(old, new)))
+
+    assert [line for line in found if line.startswith(finding)]
+
+
+def test_links_are_found_outside_code_with_their_line() -> None:
+    """A sample in a code block is not a link, and must not hide the next one."""
+    text = '[a](a.md)\n```\n[no](no.md)\n```\n`[no](no.md)` ![b](b.svg "B")\n\n[c]: c.md#d\n'
+    text += '<img src="d.svg">\n[`code`](e.md)\n'
+
+    assert list(links.links(text)) == [
+        (1, "a.md"),
+        (5, "b.svg"),
+        (7, "c.md#d"),
+        (8, "d.svg"),
+        (9, "e.md"),
+    ]
+
+
+def test_anchors_are_the_ones_that_github_makes(tmp_path: Path) -> None:
+    """A heading that is renamed breaks the links to it, and nobody sees it while reading."""
+    page = tmp_path / "page.md"
+    page.write_text("# `make test` & more\n## Twice\n## Twice\n<a id='x'></a><a id=\"y\"></a>\n")
+
+    assert links.anchors(page) == {"make-test--more", "twice", "twice-1", "y"}
+
+
+def test_a_function_is_measured_from_its_def_to_its_last_line() -> None:
+    """The cap is on what a reader sees at once."""
+    body = "    x = 1\n" * sizes.PYTHON_FUNCTION
+    source = f"def fits():\n{body[: -len('    x = 1') - 1]}\nasync def long():\n{body}"
+
+    assert list(sizes.oversized_functions(source)) == [(62, "long", sizes.PYTHON_FUNCTION + 1)]
+
+
+def test_a_generated_file_that_differs_is_stale() -> None:
+    """Reference pages that lag behind the code are worse than none."""
+    generators = {"no/such/file.md": "platform:python_version"}
+
+    assert list(generate.stale(generators)) == ["no/such/file.md"]
