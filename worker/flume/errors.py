@@ -1,0 +1,151 @@
+"""Every error that Flume raises, in one tree.
+
+::
+
+    FlumeError
+    ├── ConfigurationError        a setting or argument that cannot work
+    ├── NameRefusedError          a queue, handler or key name outside its character set
+    ├── HandlerError              a handler that cannot be registered or found
+    ├── PayloadError              arguments that Redis cannot keep faithfully
+    │   ├── NotJsonError          … that do not come back from JSON equal
+    │   └── PayloadTooLargeError  … that are longer than the cap
+    ├── ScheduleError             a time that is naive or out of range
+    ├── ServerError               Redis did not do what was asked
+    │   ├── ServerUnavailableError  no answer; safe to send again
+    │   ├── ServerFullError         memory is full; nothing was stored
+    │   ├── ServerRefusedError      wrong password or missing ACL right
+    │   └── ForeignDataError        a key of ours holds what we did not write
+    ├── ManifestError             a Pipeline manifest with mistakes
+    └── JobError                  something about one job
+        ├── JobNotFoundError      no such job (a completed job is forgotten)
+        ├── UnreadableJobError    a body that cannot be decoded
+        ├── LeaseLostError        another worker holds the job now
+        ├── JobTimeoutError       it ran longer than its timeout
+        └── JobCrashedError       its worker died while it ran
+
+What a handler raises to steer, ``Retry`` and ``Discard``, is in ``outcome.py``: it is no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class FlumeError(Exception):
+    """Base of every error Flume raises."""
+
+
+class ConfigurationError(FlumeError):
+    """A setting or an argument cannot work as given."""
+
+
+class NameRefusedError(FlumeError):
+    """A queue, handler or key name is outside its character set."""
+
+
+class HandlerError(FlumeError):
+    """A handler cannot be registered, or is not known here."""
+
+
+class PayloadError(FlumeError):
+    """The arguments of a job cannot be kept faithfully."""
+
+
+class NotJsonError(PayloadError):
+    """An argument does not come back from JSON equal to what was passed."""
+
+    def __init__(self, path: str, type_name: str, hint: str) -> None:
+        super().__init__(
+            f"{path} is a {type_name}, which does not come back from JSON equal. {hint} "
+            "Nothing was enqueued."
+        )
+        self.path = path
+
+
+class PayloadTooLargeError(PayloadError):
+    """The encoded job is longer than the cap."""
+
+    def __init__(self, handler: str, *, size: int, limit: int) -> None:
+        super().__init__(
+            f"the job for {handler} is {size:,} bytes long and the cap is {limit:,}. Nothing was "
+            "enqueued. Pass a reference (an object's key, a row's id) instead of the data, or "
+            "raise max_payload_bytes of the client."
+        )
+        self.size = size
+        self.limit = limit
+
+
+class ScheduleError(FlumeError):
+    """A time to run at is naive, or out of range."""
+
+
+class ServerError(FlumeError):
+    """Redis did not do what was asked."""
+
+
+class ServerUnavailableError(ServerError):
+    """Redis did not answer in time, so it is not known whether the call was applied.
+
+    ``jobs`` are the jobs of an enqueue that is in doubt.
+    Send these same objects again with ``enqueue_many``: none can get in twice.
+    """
+
+    def __init__(self, message: str, *, jobs: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.jobs = tuple(jobs)
+
+
+class ServerFullError(ServerError):
+    """Redis' memory is full, so nothing was stored."""
+
+
+class ServerRefusedError(ServerError):
+    """Redis refused the call: wrong password, or a right is missing."""
+
+
+class ForeignDataError(ServerError):
+    """A key of ours holds something that Flume did not write."""
+
+
+class ManifestError(FlumeError):
+    """A Pipeline manifest has mistakes; the message lists all of them, a line each."""
+
+
+class JobError(FlumeError):
+    """Something about one job."""
+
+
+class JobNotFoundError(JobError):
+    """There is no such job: it never was, or it has completed and is forgotten."""
+
+
+class UnreadableJobError(JobError):
+    """A job's body cannot be decoded; it is buried with its raw bytes."""
+
+
+class LeaseLostError(JobError):
+    """Another worker holds this job's lease, so the outcome was not stored."""
+
+    def __init__(self, job_id: str, *, ran_for: float, lease: float) -> None:
+        super().__init__(
+            f"job {job_id} lost its lease after running {ran_for:.1f} s (the lease is "
+            f"{lease:.1f} s and is renewed while its worker lives). It runs again elsewhere. "
+            "Look for a worker that was stopped, starved or cut off from Redis."
+        )
+        self.job_id = job_id
+
+
+class JobTimeoutError(JobError):
+    """A job ran longer than its timeout."""
+
+    def __init__(self, *, timeout: float) -> None:
+        super().__init__(
+            f"the job ran longer than its timeout of {timeout:g} s and was stopped. "
+            "Raise timeoutSeconds of the pipeline (or timeout of the handler), or split the job."
+        )
+        self.timeout = timeout
+
+
+class JobCrashedError(JobError):
+    """A job's worker died while it ran."""

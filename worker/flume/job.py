@@ -1,0 +1,102 @@
+"""A job: one call of a handler, as it is handed in and as it is found again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from flume.codec import Body
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ID_LENGTH = 32
+"""Hex digits of a job id.  Scripts cut ids from list entries by this length."""
+
+
+class JobState(StrEnum):
+    """Where a job is.  A completed or cancelled job is forgotten."""
+
+    SCHEDULED = "scheduled"
+    READY = "ready"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DEAD = "dead"
+
+
+class Job(msgspec.Struct):
+    """A job that has been, or is to be, enqueued.
+
+    Sending the same object again is safe: it cannot get in twice.
+    """
+
+    id: str
+    """UUIDv7 in 32 hex digits, drawn by the client so that a resend is the same job."""
+    body: Body
+    queue: str | None = None
+    """Set once it was enqueued."""
+    unique: str | None = None
+    unique_for_ms: int = 0
+    is_duplicate: bool = False
+    """A live job holds the same unique key, so that one is returned and this was not enqueued."""
+    in_doubt: Any = None
+    """The unanswered call that carried this job; sending the job again repeats that very call."""
+
+    @property
+    def handler(self) -> str:
+        """Name of the handler that runs it."""
+        return self.body.handler
+
+    @property
+    def args(self) -> list[Any]:
+        """Positional arguments of the handler."""
+        return self.body.args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Keyword arguments of the handler."""
+        return self.body.kwargs
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that travel with the job, such as a trace context."""
+        return self.body.headers
+
+
+class JobInfo(msgspec.Struct, frozen=True):
+    """A job as it was found in Redis."""
+
+    id: str
+    queue: str
+    state: JobState
+    handler: str
+    """Empty where the body cannot be read."""
+    args: list[Any]
+    kwargs: dict[str, Any]
+    headers: dict[str, str]
+    attempts: int
+    error: str | None
+    at: datetime | None
+    """Scheduled and retrying: when it is due.  Running: when its lease ends.  Dead: since when."""
+    raw: bytes
+    """The body as it is kept."""
+
+
+def new_id() -> str:
+    """Return a new job id: a UUIDv7 in hex."""
+    return next(new_ids(1))
+
+
+def new_ids(count: int) -> Iterator[str]:
+    """Yield ``count`` new ids; many at once cost less than one by one."""
+    stamp = f"{time.time_ns() // 1_000_000:012x}7"
+    digits = os.urandom(10 * count).hex()
+    for start in range(0, 20 * count, 20):
+        # Version nibble 7 and variant bits 10 (one of 8, 9, a, b): RFC 9562, section 5.7.
+        variant = "89ab"[int(digits[start + 3], 16) & 3]
+        yield f"{stamp}{digits[start : start + 3]}{variant}{digits[start + 4 : start + 19]}"

@@ -1,0 +1,51 @@
+-- beat: say that a worker lives, and learn what housekeeping is due.
+--
+-- KEYS[1]  workers    hash   worker number -> seen_ms id record
+-- KEYS[2]  clock      hash   beat: last one of any worker; hold: no reclaim before; prune: last one
+-- KEYS[3]  scheduled  zset   id and handler -> due, ms
+-- KEYS[4]  retrying   zset   id and handler -> due, ms
+-- KEYS[5]  running    zset   id -> lease deadline and fence
+-- KEYS[6]  settings   hash   live settings of the queue
+-- KEYS[7]  handlers   set    handler names of the queue
+-- ARGV[1]  number     of this worker
+-- ARGV[2]  id         of this worker
+-- ARGV[3]  record     JSON for people
+-- ARGV[4]  lease      ms
+-- ARGV[5]  away       1: this worker could not reach Redis since its last beat
+-- ARGV[6]  settle     ms nobody reclaims after a silence of all: workers reconnect meanwhile
+--
+-- Returns whether this worker is registered, whether something is due to be
+-- promoted, reclaimed and pruned (1 or 0 each), the generation of the settings,
+-- how many handler names the queue has, and now.
+
+--@include now
+--@include fence
+
+local workers, clock, running = KEYS[1], KEYS[2], KEYS[5]
+local lease = tonumber(ARGV[4])
+local record = redis.call('HGET', workers, ARGV[1])
+if not record or string.match(record, '^%d+ (%S+)') ~= ARGV[2] then return {0, 0, 0, 0, 0, 0, now} end
+
+local function due(key)
+  return #redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 1) > 0
+end
+local promote = (due(KEYS[3]) or due(KEYS[4])) and 1 or 0
+local expired = #redis.call('ZRANGEBYSCORE', running, '-inf', '(' .. lease_until(now, 0), 'LIMIT', 0, 1) > 0
+-- a deadline further off than any lease: the clock was set back, and must not keep a dead worker's job
+local far = #redis.call('ZRANGEBYSCORE', running, lease_until(now + lease + 5000, 0), '+inf', 'LIMIT', 0, 1) > 0
+
+local times = redis.call('HMGET', clock, 'beat', 'hold', 'prune')
+local last, hold, pruned = tonumber(times[1]) or now, tonumber(times[2]) or 0, tonumber(times[3]) or 0
+hold = math.min(hold, now + lease) -- the clock was set back
+if now - last > lease / 2 then hold = math.max(hold, now + ARGV[6]) end
+if ARGV[5] == '1' then hold = math.max(hold, now + lease) end
+local prune = (now - pruned > 10000 or pruned > now) and 1 or 0
+if prune == 1 then pruned = now end
+
+redis.call('HDEL', workers, ARGV[1]) -- memory full refuses HSET, but not after a first write
+redis.call('HSET', workers, ARGV[1], string.format('%.0f %s %s', now, ARGV[2], ARGV[3]))
+redis.call('HSET', clock, 'beat', string.format('%.0f', now), 'hold', string.format('%.0f', hold),
+  'prune', string.format('%.0f', pruned))
+local reclaim = ((expired and now >= hold) or far) and 1 or 0
+local generation = tonumber(redis.call('HGET', KEYS[6], 'generation')) or 0
+return {1, promote, reclaim, prune, generation, redis.call('SCARD', KEYS[7]), now}

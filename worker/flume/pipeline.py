@@ -1,0 +1,64 @@
+"""The live settings of a pipeline, as plain values.
+
+Where they come from (a manifest, the settings record in Redis, flags) is left to
+``flume.manifest`` and ``flume.runtime``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most ``count`` job starts in any window of ``period_s``, over all that share ``key``."""
+
+    count: int
+    period_s: int
+    key: str | None = None
+    """Name of a limit shared by several pipelines; None keeps it private to the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What a running worker obeys.  Units are in the names; defaults are those of the manifest."""
+
+    queue: str
+    max_demand: int = 100
+    """Jobs (or batches) a worker holds at once, claimed or running.  Raise it for short jobs."""
+    concurrency: int | None = None
+    """Handlers at once.  None: max_demand for async handlers, 10 threads for sync ones."""
+    batch_size: int | None = None
+    """Jobs given to one call of a batch handler."""
+    batch_timeout_ms: int = 1000
+    """Longest wait of a batch's first job for the rest."""
+    bisect: bool = True
+    """Run a batch that raised again in halves, to charge only the job that fails by itself."""
+    rate_limit: RateLimit | None = None
+    max_retries: int = 5
+    """Runs after the first, before a job is buried."""
+    backoff_initial_s: float = 1.0
+    """Wait after the first failed run; it doubles with each further one."""
+    backoff_max_s: float = 600.0
+    """Longest wait between two runs."""
+    max_crashes: int = 2
+    """Crashes of its worker, while running alone, after which a job is buried."""
+    timeout_s: float = 600.0
+    """Longest run of one job."""
+    lease_s: float = 30.0
+    """How long a worker that went silent keeps its jobs.  It is renewed: not the longest job."""
+    dead_max_jobs: int = 10_000
+    """Dead jobs kept, the newest ones."""
+    dead_max_age_s: float = 30 * 24 * 3600.0
+    """How long a dead job is kept."""
+    paused: bool = False
+
+    SYNC_CONCURRENCY = 10
+    """Threads for sync handlers where ``concurrency`` is not set: few enough to be cheap in
+    memory (8 MiB of address space each), enough to hide the waits of ordinary blocking calls."""
+
+    def places(self, *, is_sync: bool) -> int:
+        """Return how many handlers run at once."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return min(self.max_demand, self.SYNC_CONCURRENCY) if is_sync else self.max_demand
