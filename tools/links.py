@@ -80,7 +80,7 @@ def _slug(heading: str) -> str:
 
 def main() -> int:
     """Print the dead links and return the exit code."""
-    files = tracked_files("*.md")
+    files = tracked_files(".md")
     found = [line for path in files for line in findings(path)]
     print("\n".join(found) if found else f"Links: {len(files)} Markdown files have no dead link.")
     return 1 if found else 0

@@ -48,7 +48,7 @@ def _cap(name: Path) -> int:
 
 def main() -> int:
     """Print what is too large and return the exit code."""
-    found = [line for path in tracked_files("*.py", "*.lua") for line in findings(path)]
+    found = [line for path in tracked_files(".py", ".lua") for line in findings(path)]
     print("\n".join(found) if found else "Sizes: all files and functions are within their caps.")
     return 1 if found else 0
 

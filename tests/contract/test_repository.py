@@ -72,7 +72,7 @@ def test_the_wheel_holds_both_packages_with_every_script_and_nothing_else(tmp_pa
     source = {
         path.relative_to(ROOT / root).as_posix()
         for root in ("worker", "operator")
-        for path in tracked_files(root)
+        for path in tracked_files(below=root)
     }
     assert any(n.endswith(".lua") for n in names)
     assert names == source
