@@ -64,5 +64,6 @@ if key ~= '' then
   redis.call('HSET', unique_of, ids[1], key)
 end
 redis.call('HINCRBY', stats, 'enqueued', #entries)
+if known == 0 then redis.call('HINCRBY', stats, 'unconfigured', #entries) end
 mark_sent(senders, lane, number, now)
 return {known, ''}

@@ -56,5 +56,6 @@ if key ~= '' then
   redis.call('HSET', unique_of, ARGV[8], key)
 end
 redis.call('HINCRBY', stats, 'scheduled', added)
+if known == 0 then redis.call('HINCRBY', stats, 'unconfigured', added) end
 mark_sent(senders, lane, number, now)
 return {known, ''}

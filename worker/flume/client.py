@@ -1,0 +1,387 @@
+"""The client for async code.  Its calls are those of ``sync_client``, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from flume import operations, recording
+from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
+from flume.commands.client import ENQUEUE_AT_ONCE, Counts, Sent
+from flume.commands.command import Command
+from flume.connection import AsyncConnections
+from flume.errors import ServerUnavailableError
+from flume.handler import Handler, Ref
+from flume.job import Job, JobInfo, JobState
+from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue, queues_key
+from flume.operations import Operation, WorkerInfo
+from flume.sending import Call, Due, Lanes, as_job, plan, ready_call
+from flume.sync_client import RESEND_PAUSE
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger = logging.getLogger("flume.client")
+
+
+class AsyncClient:
+    """Hands in jobs and looks after queues, from one event loop.
+
+    Callers that enqueue to the same queue at the same time share a round trip.
+
+    Args:
+        url: Where Redis is: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user and
+            password where it asks for them.  None: the environment's ``FLUME_REDIS_URL``, then
+            ``redis://127.0.0.1:6379/0``.
+        prefix: Start of all keys.  None: ``FLUME_KEY_PREFIX``, then ``flume``.
+        timeout: Seconds after which a call is given up.  Until then a call whose reply was lost
+            is sent again, which never enqueues a job twice.
+        max_payload_bytes: Longest encoded job.
+
+    Raises:
+        ConfigurationError: If the URL cannot be one of Redis'.
+        NameRefusedError: If the prefix cannot start our keys.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str | None = None,
+        timeout: float = 10.0,
+        max_payload_bytes: int = DEFAULT_MAX_PAYLOAD,
+    ) -> None:
+        self.prefix = check_prefix(prefix or os.environ.get("FLUME_KEY_PREFIX") or DEFAULT_PREFIX)
+        self._connections = AsyncConnections(url, timeout=timeout)
+        self._timeout = timeout
+        self._limit = max_payload_bytes
+        self._lanes = Lanes()
+        self._queues: dict[str, Keys] = {}  # those this client has enqueued to
+        self._gathering: dict[tuple[str, str], _Gathering] = {}
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
+        self._warned: set[str] = set()
+
+    @overload
+    async def enqueue(
+        self, queue: str, handler: Handler[P, Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Job: ...
+    @overload
+    async def enqueue(
+        self, queue: str, handler: Ref | str, /, *args: Any, **kwargs: Any
+    ) -> Job: ...
+    async def enqueue(self, queue: str, handler: Any, /, *args: Any, **kwargs: Any) -> Job:
+        """Hand in a job to be run as soon as can be.  Once this returns, the job is durable.
+
+        Args:
+            queue: Name of the queue.
+            handler: The handler, a ``ref``, or a name.  Options go with ``handler.using(…)``.
+            *args: Positional arguments of the handler.
+            **kwargs: Keyword arguments of the handler.
+
+        Returns:
+            The job; or the live job that holds the same unique key, with ``is_duplicate`` set.
+
+        Raises:
+            PayloadError: If an argument does not come back from JSON equal, or is too long.
+            ServerUnavailableError: If no answer came; its ``jobs`` can be sent again safely.
+            ServerFullError: If Redis' memory is full.
+        """
+        job = as_job(handler, args, kwargs)
+        if job.unique is not None or recording.active is not None:
+            return (await self._send(queue, [job], None))[0]
+        return await self._gather(queue, job)
+
+    @overload
+    async def enqueue_in(
+        self,
+        queue: str,
+        wait: timedelta,
+        handler: Handler[P, Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Job: ...
+    @overload
+    async def enqueue_in(
+        self, queue: str, wait: timedelta, handler: Ref | str, /, *args: Any, **kwargs: Any
+    ) -> Job: ...
+    async def enqueue_in(
+        self, queue: str, wait: timedelta, handler: Any, /, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Hand in a job that becomes ready after ``wait``, by Redis' clock.
+
+        Raises:
+            ScheduleError: If ``wait`` is negative or above ten years.
+            FlumeError: As ``enqueue``.
+        """
+        return (await self._send(queue, [as_job(handler, args, kwargs)], Due.after(wait)))[0]
+
+    @overload
+    async def enqueue_at(
+        self,
+        queue: str,
+        when: datetime,
+        handler: Handler[P, Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Job: ...
+    @overload
+    async def enqueue_at(
+        self, queue: str, when: datetime, handler: Ref | str, /, *args: Any, **kwargs: Any
+    ) -> Job: ...
+    async def enqueue_at(
+        self, queue: str, when: datetime, handler: Any, /, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Hand in a job that becomes ready at ``when``, an aware datetime.
+
+        Raises:
+            ScheduleError: If ``when`` has no time zone or is more than ten years away.
+            FlumeError: As ``enqueue``.
+        """
+        return (await self._send(queue, [as_job(handler, args, kwargs)], Due.when(when)))[0]
+
+    async def enqueue_many(self, queue: str, jobs: Iterable[Job]) -> list[Job]:
+        """Hand in many jobs, made with ``handler.job(…)``; a thousand share a round trip.
+
+        Jobs of one handler keep their order.  Where an error is raised, jobs before the failing
+        one may have been enqueued; sending all of them again is safe.
+
+        Raises:
+            FlumeError: As ``enqueue``.
+        """
+        return await self._send(queue, list(jobs), None)
+
+    def queue(self, name: str) -> AsyncQueue:
+        """Return the queue ``name`` to look after.
+
+        Raises:
+            NameRefusedError: If it cannot name a queue.
+        """
+        return AsyncQueue(self, name)
+
+    async def queues(self) -> list[str]:
+        """Return the names of all queues under this prefix."""
+        return await self._drive(operations.queue_names(self.prefix))
+
+    async def close(self) -> None:
+        """Close the connections.  The client can be used again."""
+        await self._connections.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
+        keys = self._queues.get(queue) or await self._open(queue)
+        if recording.active is not None:
+            for job in jobs:
+                encode_new(job.body, limit=self._limit)
+                job.queue = queue
+            recording.active.record(queue, jobs, due)
+            return jobs
+        duplicates: dict[str, Job] = {}
+        for call in plan(keys, jobs, self._lanes, limit=self._limit, due=due):
+            sent = await self._deliver(call)
+            if sent.holder:
+                operation = operations.duplicate(keys, sent.holder, call.jobs[0])
+                duplicates[call.jobs[0].id] = await self._drive(operation)
+        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+
+    async def _gather(self, queue: str, job: Job) -> Job:
+        """Send the job together with those of other callers.
+
+        The first caller sends for all who come until it is its turn; turns keep one call under
+        way for a queue and handler, which is what lets others gather meanwhile.
+        """
+        keys = self._queues.get(queue) or await self._open(queue)
+        data = encode_new(job.body, limit=self._limit)
+        key = (queue, job.body.handler)
+        group = self._gathering.get(key)
+        if group is not None:
+            if len(group.jobs) >= ENQUEUE_AT_ONCE - 1:
+                del self._gathering[key]  # full: the next caller starts another
+            answered = group.add(job, data)
+            if not await answered:  # its sender was cancelled: the job knows the call in doubt
+                await self._send(queue, [job], None)
+            return job
+        group = self._gathering[key] = _Gathering(job, data)
+        try:
+            async with self._turns.setdefault(key, asyncio.Lock()):
+                await asyncio.sleep(0)  # callers who were just answered come again at once
+                if self._gathering.get(key) is group:
+                    del self._gathering[key]
+                call = ready_call(keys, group.jobs, group.entries, self._lanes)
+                await self._deliver(call)
+        except Exception as error:
+            group.fail(error)
+            raise
+        except BaseException:
+            if self._gathering.get(key) is group:
+                del self._gathering[key]
+            group.answer(is_sent=False)
+            raise
+        group.answer(is_sent=True)
+        return job
+
+    async def _deliver(self, call: Call) -> Sent:
+        try:
+            sent = await self._resend(call.command)
+        except ServerUnavailableError as error:
+            call.is_in_doubt()
+            raise ServerUnavailableError(
+                f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
+                "send the error's jobs again with enqueue_many, none gets in twice.",
+                jobs=call.jobs,
+            ) from error
+        except asyncio.CancelledError:
+            call.is_in_doubt()
+            raise
+        call.is_applied()
+        self._lanes.give_back(call.lane)
+        if not sent.is_known and call.queue not in self._warned:
+            self._warned.add(call.queue)
+            logger.warning("queue_unconfigured", extra={"queue": call.queue})
+        return sent
+
+    async def _resend(self, command: Command[T]) -> T:
+        """Send until there is an answer or the timeout is over."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return await self._connections.run(command)
+            except ServerUnavailableError:
+                if time.monotonic() + RESEND_PAUSE >= deadline:
+                    raise
+            await asyncio.sleep(RESEND_PAUSE)
+
+    async def _drive(self, operation: Operation[T]) -> T:
+        reply = None
+        while True:
+            try:
+                step = operation.send(reply)
+            except StopIteration as ended:
+                result: T = ended.value
+                return result
+            if isinstance(step, Command):
+                reply = await self._resend(step)
+            else:
+                reply = await self._connections.call(*step)
+
+    async def _open(self, queue: str) -> Keys:
+        keys = Keys(check_queue(queue), self.prefix)
+        if recording.active is None:
+            await self._connections.call("SADD", queues_key(self.prefix), queue)
+            self._queues[queue] = keys
+        return keys
+
+
+class _Gathering:
+    """Jobs of one queue and handler that go out in one call, and who waits for it."""
+
+    __slots__ = ("_waiting", "entries", "jobs")
+
+    def __init__(self, job: Job, data: bytes) -> None:
+        self.jobs = [job]
+        self.entries: list[str | bytes | int] = [job.id, data]
+        self._waiting: list[asyncio.Future[bool]] = []
+
+    def add(self, job: Job, data: bytes) -> asyncio.Future[bool]:
+        self.jobs.append(job)
+        self.entries += (job.id, data)
+        answered = asyncio.get_running_loop().create_future()
+        self._waiting.append(answered)
+        return answered
+
+    def answer(self, *, is_sent: bool) -> None:
+        for answered in self._waiting:
+            if not answered.done():
+                answered.set_result(is_sent)
+
+    def fail(self, error: Exception) -> None:
+        for answered in self._waiting:
+            if not answered.done():
+                answered.set_exception(error)
+
+
+class AsyncQueue:
+    """One queue: its counts, its jobs, its dead letters."""
+
+    def __init__(self, client: AsyncClient, name: str) -> None:
+        self.name = check_queue(name)
+        self.dead = AsyncDeadLetters(self)
+        self._client = client
+        self._keys = Keys(name, client.prefix)
+
+    async def counts(self) -> Counts:
+        """Count the jobs by state, all at one moment."""
+        return await self._drive(operations.counts(self._keys))
+
+    async def jobs(self, state: JobState | str, *, limit: int = 100) -> list[JobInfo]:
+        """Return up to ``limit`` jobs of one state, oldest or soonest due first."""
+        return await self._drive(operations.jobs(self._keys, JobState(state), limit=limit))
+
+    async def job(self, job_id: str) -> JobInfo:
+        """Return one job.
+
+        Raises:
+            JobNotFoundError: If there is none; a completed job is forgotten.
+        """
+        return await self._drive(operations.find(self._keys, job_id))
+
+    async def cancel(self, *job_ids: str) -> list[str]:
+        """Cancel jobs; a running async handler is cancelled, a sync one is told.
+
+        Returns:
+            The ids that were waiting or running.
+        """
+        return await self._drive(operations.cancel(self._keys, job_ids))
+
+    async def purge(self, state: JobState | str = JobState.READY) -> int:
+        """Delete all jobs that are ready, scheduled, retrying or dead; return how many."""
+        return await self._drive(operations.purge(self._keys, operations.purgeable(state)))
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Return the workers of this queue that have not left."""
+        return await self._drive(operations.workers(self._keys))
+
+    async def _drive(self, operation: Operation[T]) -> T:
+        return await self._client._drive(operation)
+
+
+class AsyncDeadLetters:
+    """The jobs of a queue that were given up."""
+
+    def __init__(self, queue: AsyncQueue) -> None:
+        self._queue = queue
+
+    async def list(self, *, limit: int = 100) -> list[JobInfo]:
+        """Return up to ``limit`` dead jobs, the newest first, each with its error."""
+        operation = operations.jobs(self._queue._keys, JobState.DEAD, limit=limit, newest=True)
+        return await self._queue._drive(operation)
+
+    async def redrive(self, *job_ids: str, handler: str | None = None) -> int:
+        """Make dead jobs ready again, as if they had never run; return how many.
+
+        All of them, those of one ``handler``, or those named.
+        """
+        ids: Sequence[str] | None = job_ids or None
+        operation = operations.redrive(self._queue._keys, handler=handler, ids=ids)
+        return await self._queue._drive(operation)
+
+    async def purge(self) -> int:
+        """Delete all dead jobs; return how many."""
+        return await self._queue.purge(JobState.DEAD)

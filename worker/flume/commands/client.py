@@ -1,0 +1,253 @@
+"""What a client sends: jobs in, jobs looked up, jobs taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flume.commands.command import Argument, Command, number, text, texts
+from flume.keys import Keys
+
+ENQUEUE_AT_ONCE = 1000
+"""Jobs in one call: bounds the time one script runs (about 1 ms) and what Lua can unpack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The answer to an enqueue."""
+
+    is_known: bool
+    """Somebody has configured the queue, or works on it."""
+    holder: str | None
+    """Id of the live job that holds the unique key, where that is another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where in a sequence of calls one stands, so that a resend is told from a new call."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """The unique key a job holds, and for how long (ms; 0: until it ends)."""
+
+    key: str = ""
+    hold_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job as ``find`` and ``peek`` return it."""
+
+    id: str
+    state: str
+    score: float | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerDepth:
+    """How many jobs of one handler are ready, and how long the oldest has been, in s."""
+
+    depth: int
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs a queue has in each state, at one moment."""
+
+    ready: int
+    """Includes the suspects that wait to run alone."""
+    scheduled: int
+    retrying: int
+    running: int
+    dead: int
+    latency_s: float
+    """How long the oldest ready job has been ready, in s."""
+    is_paused: bool
+    totals: dict[str, int]
+    """Transitions since the queue began: enqueued, completed, retried, buried, …"""
+    handlers: dict[str, HandlerDepth]
+
+
+NOT_UNIQUE = Unique()
+
+
+def _read_sent(reply: Any) -> Sent:
+    return Sent(is_known=reply[0] == 1, holder=text(reply[1]) or None)
+
+
+def enqueue(
+    keys: Keys,
+    lane: Lane,
+    handler: str,
+    jobs: Sequence[Argument],
+    unique: Unique = NOT_UNIQUE,
+) -> Command[Sent]:
+    """Make jobs ready.  ``jobs`` are id and body in turn, at most ``ENQUEUE_AT_ONCE`` pairs."""
+    return Command(
+        "enqueue",
+        [
+            keys.jobs,
+            keys.ready(handler),
+            keys.wake(handler),
+            keys.handlers,
+            keys.senders,
+            keys.stats,
+            keys.unique,
+            keys.unique_of,
+            keys.settings,
+            keys.workers,
+        ],
+        [lane.name, lane.number, handler, unique.key, unique.hold_ms, *jobs],
+        _read_sent,
+    )
+
+
+def schedule(
+    keys: Keys,
+    lane: Lane,
+    handler: str,
+    jobs: Sequence[Argument],
+    unique: Unique = NOT_UNIQUE,
+    *,
+    due_ms: int | None = None,
+    wait_ms: int = 0,
+) -> Command[Sent]:
+    """Keep jobs until they are due: at ``due_ms`` since 1970, or ``wait_ms`` from now."""
+    return Command(
+        "schedule",
+        [
+            keys.jobs,
+            keys.scheduled,
+            keys.handlers,
+            keys.senders,
+            keys.stats,
+            keys.unique,
+            keys.unique_of,
+            keys.settings,
+            keys.workers,
+        ],
+        [
+            lane.name,
+            lane.number,
+            handler,
+            unique.key,
+            unique.hold_ms,
+            "" if due_ms is None else due_ms,
+            wait_ms,
+            *jobs,
+        ],
+        _read_sent,
+    )
+
+
+def cancel(keys: Keys, ids: Sequence[str]) -> Command[list[str]]:
+    """Cancel jobs; the reply names those that were waiting or running."""
+    return Command(
+        "cancel",
+        [keys.jobs, keys.dead, keys.running, keys.stats, keys.unique, keys.unique_of],
+        ids,
+        texts,
+    )
+
+
+def purge(keys: Keys, source: str, limit: int = 1000) -> Command[int]:
+    """Delete up to ``limit`` jobs from one list or zset of the queue."""
+    return Command(
+        "purge", [source, keys.jobs, keys.stats, keys.unique, keys.unique_of], [limit], int
+    )
+
+
+def redrive(keys: Keys, handler: str, jobs: Sequence[Argument]) -> Command[list[str]]:
+    """Make dead jobs ready.  ``jobs`` are id and body in turn, at most 200 pairs."""
+    return Command(
+        "redrive",
+        [
+            keys.dead,
+            keys.jobs,
+            keys.handlers,
+            keys.stats,
+            keys.ready(handler),
+            keys.wake(handler),
+        ],
+        [handler, *jobs],
+        texts,
+    )
+
+
+def find(keys: Keys, job_id: str) -> Command[Found | None]:
+    """Look one job up."""
+
+    def read(reply: Any) -> Found | None:
+        if not reply:
+            return None
+        body, state, score = reply
+        return Found(job_id, text(state), float(score) if score else None, body)
+
+    return Command(
+        "find",
+        [keys.jobs, keys.scheduled, keys.retrying, keys.running, keys.dead],
+        [job_id],
+        read,
+    )
+
+
+def peek(
+    keys: Keys, source: str, state: str, *, offset: int = 0, limit: int = 100, newest: bool = False
+) -> Command[list[Found]]:
+    """Read up to 200 jobs of one list or zset."""
+
+    def read(reply: Any) -> list[Found]:
+        triples = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+        return [Found(text(i), state, float(score), body) for i, score, body in triples]
+
+    return Command("peek", [source, keys.jobs], [offset, limit, int(newest)], read)
+
+
+def counts(keys: Keys, handlers: Sequence[str]) -> Command[Counts]:
+    """Count jobs by state; ``handlers`` are the names whose ready lists are counted."""
+
+    def read(reply: Any) -> Counts:
+        now, scheduled, retrying, running, dead, alone, pause, totals, ready = reply
+        depths = {
+            name: HandlerDepth(depth, max(0, number(now) - number(since)) / 1000 if depth else 0.0)
+            for name, depth, since in zip(handlers, ready[::2], ready[1::2], strict=True)
+        }
+        return Counts(
+            ready=sum(item.depth for item in depths.values()) + alone,
+            scheduled=scheduled,
+            retrying=retrying,
+            running=running,
+            dead=dead,
+            latency_s=max((item.latency_s for item in depths.values()), default=0.0),
+            is_paused=pause != 0,
+            totals=dict(zip(texts(totals[::2]), map(number, totals[1::2]), strict=True)),
+            handlers=depths,
+        )
+
+    return Command(
+        "counts",
+        [
+            keys.scheduled,
+            keys.retrying,
+            keys.running,
+            keys.dead,
+            keys.alone,
+            keys.stats,
+            keys.pause,
+            *(keys.ready(name) for name in handlers),
+        ],
+        [],
+        read,
+    )
+
+
+def configure(keys: Keys, owner: str, settings: bytes) -> Command[int]:
+    """Write the live settings; the reply is the generation that is in force now."""
+    return Command("configure", [keys.settings], [owner, settings], int)

@@ -1,0 +1,342 @@
+"""The client for code that is not async."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from flume import operations, recording
+from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
+from flume.commands.client import Counts, Sent
+from flume.commands.command import Command
+from flume.connection import SyncConnections
+from flume.errors import ServerUnavailableError
+from flume.handler import Handler, Ref
+from flume.job import Job, JobInfo, JobState
+from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue, queues_key
+from flume.operations import Operation, WorkerInfo
+from flume.sending import Call, Due, Lanes, as_job, plan
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger = logging.getLogger("flume.client")
+
+RESEND_PAUSE = 0.05
+"""Seconds between resends: a proxy that cuts a connection is back at once, a restart is not."""
+
+
+class Client:
+    """Hands in jobs and looks after queues.  Safe to share among threads, and after a fork.
+
+    Args:
+        url: Where Redis is: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user and
+            password where it asks for them.  None: the environment's ``FLUME_REDIS_URL``, then
+            ``redis://127.0.0.1:6379/0``.
+        prefix: Start of all keys.  None: ``FLUME_KEY_PREFIX``, then ``flume``.
+        timeout: Seconds after which a call is given up.  Until then a call whose reply was lost
+            is sent again, which never enqueues a job twice.
+        max_payload_bytes: Longest encoded job.
+
+    Raises:
+        ConfigurationError: If the URL cannot be one of Redis'.
+        NameRefusedError: If the prefix cannot start our keys.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str | None = None,
+        timeout: float = 10.0,
+        max_payload_bytes: int = DEFAULT_MAX_PAYLOAD,
+    ) -> None:
+        self.prefix = check_prefix(prefix or os.environ.get("FLUME_KEY_PREFIX") or DEFAULT_PREFIX)
+        self._connections = SyncConnections(url, timeout=timeout)
+        self._timeout = timeout
+        self._limit = max_payload_bytes
+        self._lanes = Lanes()
+        self._queues: dict[str, Keys] = {}  # those this client has enqueued to
+        self._warned: set[str] = set()
+
+    @overload
+    def enqueue(
+        self, queue: str, handler: Handler[P, Any], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Job: ...
+    @overload
+    def enqueue(self, queue: str, handler: Ref | str, /, *args: Any, **kwargs: Any) -> Job: ...
+    def enqueue(self, queue: str, handler: Any, /, *args: Any, **kwargs: Any) -> Job:
+        """Hand in a job to be run as soon as can be.  Once this returns, the job is durable.
+
+        Args:
+            queue: Name of the queue.
+            handler: The handler, a ``ref``, or a name.  Options go with ``handler.using(…)``.
+            *args: Positional arguments of the handler.
+            **kwargs: Keyword arguments of the handler.
+
+        Returns:
+            The job; or the live job that holds the same unique key, with ``is_duplicate`` set.
+
+        Raises:
+            PayloadError: If an argument does not come back from JSON equal, or is too long.
+            ServerUnavailableError: If no answer came; its ``jobs`` can be sent again safely.
+            ServerFullError: If Redis' memory is full.
+        """
+        return self._send(queue, [as_job(handler, args, kwargs)], None)[0]
+
+    @overload
+    def enqueue_in(
+        self,
+        queue: str,
+        wait: timedelta,
+        handler: Handler[P, Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Job: ...
+    @overload
+    def enqueue_in(
+        self, queue: str, wait: timedelta, handler: Ref | str, /, *args: Any, **kwargs: Any
+    ) -> Job: ...
+    def enqueue_in(
+        self, queue: str, wait: timedelta, handler: Any, /, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Hand in a job that becomes ready after ``wait``, by Redis' clock.
+
+        Raises:
+            ScheduleError: If ``wait`` is negative or above ten years.
+            FlumeError: As ``enqueue``.
+        """
+        return self._send(queue, [as_job(handler, args, kwargs)], Due.after(wait))[0]
+
+    @overload
+    def enqueue_at(
+        self,
+        queue: str,
+        when: datetime,
+        handler: Handler[P, Any],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Job: ...
+    @overload
+    def enqueue_at(
+        self, queue: str, when: datetime, handler: Ref | str, /, *args: Any, **kwargs: Any
+    ) -> Job: ...
+    def enqueue_at(
+        self, queue: str, when: datetime, handler: Any, /, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Hand in a job that becomes ready at ``when``, an aware datetime.
+
+        Raises:
+            ScheduleError: If ``when`` has no time zone or is more than ten years away.
+            FlumeError: As ``enqueue``.
+        """
+        return self._send(queue, [as_job(handler, args, kwargs)], Due.when(when))[0]
+
+    def enqueue_many(self, queue: str, jobs: Iterable[Job]) -> list[Job]:
+        """Hand in many jobs, made with ``handler.job(…)``; a thousand share a round trip.
+
+        Jobs of one handler keep their order.  Where an error is raised, jobs before the failing
+        one may have been enqueued; sending all of them again is safe.
+
+        Raises:
+            FlumeError: As ``enqueue``.
+        """
+        return self._send(queue, list(jobs), None)
+
+    def queue(self, name: str) -> Queue:
+        """Return the queue ``name`` to look after.
+
+        Raises:
+            NameRefusedError: If it cannot name a queue.
+        """
+        return Queue(self, name)
+
+    def queues(self) -> list[str]:
+        """Return the names of all queues under this prefix."""
+        return self._drive(operations.queue_names(self.prefix))
+
+    def close(self) -> None:
+        """Close the connections.  The client can be used again."""
+        self._connections.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
+        keys = self._queues.get(queue) or self._open(queue)
+        if recording.active is not None:
+            for job in jobs:
+                encode_new(job.body, limit=self._limit)
+                job.queue = queue
+            recording.active.record(queue, jobs, due)
+            return jobs
+        calls = plan(keys, jobs, self._lanes, limit=self._limit, due=due)
+        duplicates: dict[str, Job] = {}
+        for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
+            call.is_applied()
+            self._lanes.give_back(call.lane)
+            if not sent.is_known:
+                self._warn(queue)
+            if sent.holder:
+                duplicates[call.jobs[0].id] = self._duplicate(keys, sent.holder, call.jobs[0])
+        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+
+    def _deliver(self, calls: Iterator[Call], *, overlap: bool) -> Iterator[tuple[Call, Sent]]:
+        """Send the calls; the next is encoded while Redis works on the one before."""
+        if not overlap:
+            for call in calls:
+                yield call, self._resend(call.command, call)
+            return
+        under_way: deque[Call] = deque()
+
+        def commands() -> Iterator[Command[Sent]]:
+            for call in calls:
+                under_way.append(call)
+                yield call.command
+
+        try:
+            for reply in self._connections.run_overlapped(commands()):
+                if isinstance(reply, ServerUnavailableError):
+                    yield under_way[0], self._resend(under_way[0].command, under_way[0])
+                elif isinstance(reply, Exception):
+                    raise reply
+                else:
+                    yield under_way[0], reply
+                under_way.popleft()
+        finally:
+            for call in under_way:  # an error left these without an answer
+                call.is_in_doubt()
+
+    def _resend(self, command: Command[T], call: Call | None = None) -> T:
+        """Send until there is an answer or the timeout is over."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._connections.run(command)
+            except ServerUnavailableError as error:
+                if time.monotonic() + RESEND_PAUSE < deadline:
+                    time.sleep(RESEND_PAUSE)
+                    continue
+                if call is None:
+                    raise
+                call.is_in_doubt()
+                raise ServerUnavailableError(
+                    f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
+                    "send the error's jobs again with enqueue_many, none gets in twice.",
+                    jobs=call.jobs,
+                ) from error
+
+    def _drive(self, operation: Operation[T]) -> T:
+        reply = None
+        while True:
+            try:
+                step = operation.send(reply)
+            except StopIteration as ended:
+                result: T = ended.value
+                return result
+            if isinstance(step, Command):
+                reply = self._resend(step)
+            else:
+                reply = self._connections.call(*step)
+
+    def _open(self, queue: str) -> Keys:
+        keys = Keys(check_queue(queue), self.prefix)
+        if recording.active is None:
+            self._connections.call("SADD", queues_key(self.prefix), queue)
+            self._queues[queue] = keys
+        return keys
+
+    def _duplicate(self, keys: Keys, holder: str, refused: Job) -> Job:
+        found = self._drive(operations.duplicate(keys, holder, refused))
+        found.is_duplicate = True
+        return found
+
+    def _warn(self, queue: str) -> None:
+        if queue not in self._warned:
+            self._warned.add(queue)
+            logger.warning("queue_unconfigured", extra={"queue": queue})
+
+
+class Queue:
+    """One queue: its counts, its jobs, its dead letters."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.name = check_queue(name)
+        self.dead = DeadLetters(self)
+        self._client = client
+        self._keys = Keys(name, client.prefix)
+
+    def counts(self) -> Counts:
+        """Count the jobs by state, all at one moment."""
+        return self._drive(operations.counts(self._keys))
+
+    def jobs(self, state: JobState | str, *, limit: int = 100) -> list[JobInfo]:
+        """Return up to ``limit`` jobs of one state, oldest or soonest due first."""
+        return self._drive(operations.jobs(self._keys, JobState(state), limit=limit))
+
+    def job(self, job_id: str) -> JobInfo:
+        """Return one job.
+
+        Raises:
+            JobNotFoundError: If there is none; a completed job is forgotten.
+        """
+        return self._drive(operations.find(self._keys, job_id))
+
+    def cancel(self, *job_ids: str) -> list[str]:
+        """Cancel jobs; a running async handler is cancelled, a sync one is told.
+
+        Returns:
+            The ids that were waiting or running.
+        """
+        return self._drive(operations.cancel(self._keys, job_ids))
+
+    def purge(self, state: JobState | str = JobState.READY) -> int:
+        """Delete all jobs that are ready, scheduled, retrying or dead; return how many."""
+        return self._drive(operations.purge(self._keys, operations.purgeable(state)))
+
+    def workers(self) -> list[WorkerInfo]:
+        """Return the workers of this queue that have not left."""
+        return self._drive(operations.workers(self._keys))
+
+    def _drive(self, operation: Operation[T]) -> T:
+        return self._client._drive(operation)
+
+
+class DeadLetters:
+    """The jobs of a queue that were given up."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def list(self, *, limit: int = 100) -> list[JobInfo]:
+        """Return up to ``limit`` dead jobs, the newest first, each with its error."""
+        operation = operations.jobs(self._queue._keys, JobState.DEAD, limit=limit, newest=True)
+        return self._queue._drive(operation)
+
+    def redrive(self, *job_ids: str, handler: str | None = None) -> int:
+        """Make dead jobs ready again, as if they had never run; return how many.
+
+        All of them, those of one ``handler``, or those named.
+        """
+        ids: Sequence[str] | None = job_ids or None
+        return self._queue._drive(operations.redrive(self._queue._keys, handler=handler, ids=ids))
+
+    def purge(self) -> int:
+        """Delete all dead jobs; return how many."""
+        return self._queue.purge(JobState.DEAD)
