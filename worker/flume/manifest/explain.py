@@ -72,9 +72,9 @@ def _problem(found: ErrorDetails) -> Problem:
         words |= {"type": _TYPES.get(type(given), "object"), "wanted": _WANTED[kind]}
         is_bare = "string" in _WANTED[kind] and isinstance(given, bool | int | float)
         return Problem(at, _WRONG_TYPE.format(**words), "put it in quotes" if is_bare else "")
-    # A fault without a sentence of its own still gets pydantic's, which never shows the value.
-    template = _SENTENCES.get(kind, "{path}: Invalid value: " + found["msg"])
-    return Problem(at, template.format(**words), _hint(found))
+    if kind not in _SENTENCES:  # pydantic's own words, which never show the value
+        return Problem(at, f"{dotted(at)}: Invalid value: {found['msg']}")
+    return Problem(at, _SENTENCES[kind].format(**words), _hint(found))
 
 
 def _details(given: Any, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,9 +82,8 @@ def _details(given: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(given, list | dict):
         details["count"] = len(given)
     if "expected" in context:  # "'A', 'B' or 'C'", with which pydantic names a Literal's values
-        details["allowed"] = ", ".join(re.findall(r"'[^']*'", context["expected"])).replace(
-            "'", '"'
-        )
+        names = re.findall(r"'([^']*)'", context["expected"])
+        details["allowed"] = ", ".join(f'"{name}"' for name in names)
     if "shown" in context:
         details["shown"] = _shown(context["shown"])
     return details

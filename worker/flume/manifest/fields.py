@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from annotated_types import Ge, GroupedMetadata, Le, MaxLen, MinLen
+from annotated_types import Ge, GroupedMetadata, Le, MaxLen
 from pydantic import BeforeValidator, GetCoreSchemaHandler, Strict, StringConstraints, WrapValidator
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
@@ -27,6 +27,10 @@ class Acts(StrEnum):
     SCALES = "Adds or removes pods."
     OPERATOR = "Restarts no pods."
     FIXED = "Cannot be changed later."
+
+
+Flag = Annotated[bool, Strict()]
+"""True or false; "yes" and 1 are neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +101,27 @@ class Items(GroupedMetadata):
     distinct: str | None = None
 
     def __iter__(self) -> Iterator[object]:
-        yield MaxLen(self.most)
-        if self.least:
-            yield MinLen(self.least)
-        if self.distinct is not None:
-            yield WrapValidator(self._check)
+        # pydantic's own lengths count valid items only, so one bad item would be two problems.
+        yield WrapValidator(self._check)
 
     def _check(self, data: Any, handler: Callable[[Any], Any]) -> Any:
-        return checked("list", handler, data, lambda _: self._repeated(data))
+        return checked("list", handler, data, lambda _: self._faults(data))
 
-    def _repeated(self, data: Any) -> list[Fault]:
+    def _faults(self, data: Any) -> list[Fault]:
+        if not isinstance(data, list):
+            return []
+        faults = [] if self.distinct is None else self._repeated(data)
+        if len(data) > self.most:
+            faults.append(Fault("too_long", (), data, {"max_length": self.most}))
+        if len(data) < self.least:
+            faults.append(Fault("too_short", (), data, {"min_length": self.least}))
+        return faults
+
+    def _repeated(self, data: list[Any]) -> list[Fault]:
         """Find the second appearance of each value, as the API server does."""
         seen: dict[str, int] = {}
         faults = []
-        for index, item in enumerate(data if isinstance(data, list) else ()):
+        for index, item in enumerate(data):
             key = item.get(self.distinct) if isinstance(item, Mapping) else item
             if not isinstance(key, str):
                 continue

@@ -144,7 +144,7 @@ class _Reader:
             self._report(at, f"line {node.start_mark.line + 1} has a key that is not text")
         return value if isinstance(value, str) else json.dumps(value)
 
-    def _scalar(self, node: ScalarNode, at: Location) -> Any:
+    def _scalar(self, node: Node, at: Location) -> Any:
         text = node.value
         try:
             match node.tag.removeprefix(_TAG):
@@ -160,7 +160,7 @@ class _Reader:
                     return text
         except ValueError:
             pass
-        self._report(at, f"{dotted(at)}: not valid YAML: no such value as {node.tag} here")
+        self._report(at, f"{dotted(at)}: a value that JSON cannot hold ({node.tag})")
         return None
 
     def _report(self, at: Location, sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from flume.manifest import patterns
-from flume.manifest.fields import Acts, Between, Default, FromKubernetes, Items, Text
+from flume.manifest.fields import Acts, Between, Default, Flag, FromKubernetes, Items, Text
 from flume.manifest.live import DeadLetter, Delivery, RateLimit, Retry
 from flume.manifest.model import Model, Rule
 from flume.manifest.operations import DisruptionBudget, Redis, UpdateStrategy
@@ -33,7 +33,7 @@ class PipelineSpec(Model):
     delivery: Annotated[Delivery | None, Acts.RESTARTS, Default("none")] = None
     """How jobs reach an app in another container, in place of modules."""
 
-    paused: Annotated[bool, Acts.LIVE] = False
+    paused: Annotated[Flag, Acts.LIVE] = False
     """Stops claiming on all replicas, while running jobs finish."""
     max_demand: Annotated[int, Between(1, 10_000, "jobs"), Acts.LIVE] = 100
     """Most jobs (batches where batchSize is set) that one worker holds, claimed or running."""
@@ -52,7 +52,7 @@ class PipelineSpec(Model):
         1000
     )
     """Longest wait of a batch's first job for the others; only where batchSize is set."""
-    bisect: Annotated[bool, Acts.LIVE] = True
+    bisect: Annotated[Flag, Acts.LIVE] = True
     """Runs a batch that raised again in halves, so that only the job that fails is charged."""
     rate_limit: Annotated[RateLimit | None, Acts.LIVE, Default("none")] = None
     """Most job starts in a period, over all replicas."""
