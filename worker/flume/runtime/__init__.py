@@ -1,0 +1,1 @@
+"""The worker: one role a file, put together in ``worker.py``."""

@@ -1,0 +1,170 @@
+"""Hands outcomes to Redis: many in one call, each until it is stored or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from flume import codec
+from flume.codec import Body
+from flume.commands import worker as commands
+from flume.commands.command import Argument, Command
+from flume.current import HeldJob
+from flume.errors import ServerError
+from flume.keys import Keys
+from flume.runtime.link import Link
+from flume.sending import Lanes
+
+FLIGHTS = 4
+"""Calls under way at once: enough to hide a round trip, few enough to be large."""
+
+COMPLETE_AT_ONCE = 1000
+
+logger = logging.getLogger("flume.worker")
+
+
+class Completer:
+    """Gathers outcomes during one turn of the event loop and sends them together.
+
+    Args:
+        keys: Of the queue.
+        link: To Redis; it sends again until there is an answer.
+        spawn: Starts a task of the worker's group.
+        on_refused: Told how many outcomes were refused because the lease was lost.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        link: Link,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], Any],
+        on_refused: Callable[[Sequence[bytes]], None],
+    ) -> None:
+        self._keys = keys
+        self._link = link
+        self._spawn = spawn
+        self._on_refused = on_refused
+        self._lanes = Lanes()
+        self._loop = asyncio.get_running_loop()
+        self._completed: dict[int, list[bytes]] = {}
+        self._discarded: dict[int, list[bytes]] = {}
+        self._retries: list[Argument] = []
+        self._burials: list[Argument] = []
+        self._releases: dict[str, list[Argument]] = {}
+        self._is_due = False
+        self._flights = 0
+        self._landed = asyncio.Event()
+
+    def complete(self, job: HeldJob) -> None:
+        """The job ended well."""
+        try:
+            self._completed[job.fence].append(job.id)
+        except KeyError:
+            self._completed[job.fence] = [job.id]
+        if not self._is_due:
+            self._soon()
+
+    def discard(self, job: HeldJob) -> None:
+        """The job is dropped."""
+        self._discarded.setdefault(job.fence, []).append(job.id)
+        self._soon()
+
+    def retry(self, job: HeldJob, body: Body, after_s: float) -> None:
+        """The job runs again later."""
+        wait = round(after_s * 1000)
+        self._retries += (job.id, job.fence, wait, body.handler, codec.encode(body))
+        self._soon()
+
+    def bury(self, job: HeldJob, body: Body | None) -> None:
+        """The job is given up; ``None`` leaves its bytes as they are."""
+        self._burials += (job.id, job.fence, b"" if body is None else codec.encode(body))
+        self._soon()
+
+    def release(self, job: HeldJob, handler: str) -> None:
+        """The job was not run to an end; others may."""
+        self._releases.setdefault(handler, []).extend((job.id, job.fence))
+        self._soon()
+
+    async def flush(self) -> None:
+        """Wait until every outcome so far is stored or refused."""
+        while self._flights or self._is_due:
+            self._landed.clear()
+            await self._landed.wait()
+
+    def _soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        """Start a call for what has gathered, unless enough are under way: then more gathers."""
+        while self._flights < FLIGHTS:
+            command, give_back = self._next()
+            if command is None:
+                self._is_due = False
+                break
+            self._flights += 1
+            self._spawn(self._fly(command, give_back))
+
+    def _next(self) -> tuple[Command[list[bytes]] | None, Callable[[], None]]:
+        if self._completed:
+            return commands.complete(self._keys, _groups(self._completed)), _nothing
+        if self._discarded:
+            groups = _groups(self._discarded)
+            return commands.complete(self._keys, groups, counter="discarded"), _nothing
+        if self._retries:
+            lane = self._lanes.take()
+            jobs = _cut(self._retries, 5 * commands.OUTCOMES_AT_ONCE)
+            return commands.retry(self._keys, lane, jobs), lambda: self._lanes.give_back(lane)
+        if self._burials:
+            jobs = _cut(self._burials, 3 * commands.OUTCOMES_AT_ONCE)
+            return commands.bury(self._keys, jobs), _nothing
+        for handler, waiting in self._releases.items():
+            jobs = _cut(waiting, 2 * commands.RELEASE_AT_ONCE)
+            if not waiting:
+                del self._releases[handler]
+            return commands.release(self._keys, handler, jobs), _nothing
+        return None, _nothing
+
+    async def _fly(self, command: Command[list[bytes]], give_back: Callable[[], None]) -> None:
+        try:
+            refused = await self._link.deliver(command)
+            give_back()
+            if refused and command.script != "release":
+                self._on_refused(refused)
+        except ServerError:
+            # The jobs' leases lapse, and they run again: better than a worker that stops here.
+            logger.exception("outcome_not_stored", extra={"queue": self._keys.queue})
+        finally:
+            self._flights -= 1
+            self._send()
+            self._landed.set()
+
+
+def _groups(outcomes: dict[int, list[bytes]]) -> list[Argument]:
+    """Take up to a thousand ids out of ``outcomes``, as fence, how many, the ids."""
+    groups: list[Argument] = []
+    room = COMPLETE_AT_ONCE
+    while outcomes and room:
+        fence, ids = next(iter(outcomes.items()))
+        taken = ids if len(ids) <= room else ids[:room]
+        groups += (fence, len(taken), *taken)
+        room -= len(taken)
+        if taken is ids:
+            del outcomes[fence]
+        else:
+            outcomes[fence] = ids[len(taken) :]
+    return groups
+
+
+def _cut(waiting: list[Argument], most: int) -> list[Argument]:
+    taken = waiting[:most]
+    del waiting[:most]
+    return taken
+
+
+def _nothing() -> None:
+    pass

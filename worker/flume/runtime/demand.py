@@ -1,0 +1,46 @@
+"""What a worker holds, and so how much more it may claim."""
+
+from __future__ import annotations
+
+from flume.current import HeldJob
+
+
+class Demand:
+    """The jobs a worker has claimed, over all of its lanes.
+
+    ``held`` is read by the heartbeat's thread, which copies it in one step (``list(values())`` is
+    atomic under the interpreter's lock), and written by the event loop only.
+    """
+
+    def __init__(self, max_demand: int) -> None:
+        self.max_demand = max_demand
+        self.held: dict[bytes, HeldJob] = {}
+        self.claiming = 0
+        """Jobs that claims under way may bring."""
+        self.must_empty = False
+        """A suspect waits for this worker to hold nothing."""
+        self.runs_alone = False
+        """A suspect runs here."""
+
+    def room(self) -> int:
+        """Return how many more jobs may be claimed now."""
+        taken = len(self.held) + self.claiming
+        if self.runs_alone or (self.must_empty and taken):
+            return 0
+        return self.max_demand - taken
+
+    def take(self, jobs: list[HeldJob], *, alone: bool) -> None:
+        """Hold claimed jobs."""
+        for job in jobs:
+            self.held[job.id] = job
+        if alone:
+            self.runs_alone = jobs[0].runs_alone = True
+
+    def drop(self, job: HeldJob) -> bool:
+        """Let a job go; returns whether it was still held.  Another claim's is left alone."""
+        if self.held.get(job.id) is not job:
+            return False
+        del self.held[job.id]
+        if job.runs_alone:
+            self.runs_alone = False
+        return True

@@ -1,0 +1,221 @@
+"""Claims jobs for one lane: as many as may start now, and a little ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any, TypeVar
+
+from flume.commands import worker as commands
+from flume.commands.worker import Claimed, Suspicion
+from flume.current import HeldJob
+from flume.errors import ServerError, ServerUnavailableError
+from flume.events import JobsClaimed, bus
+from flume.keys import Keys
+from flume.runtime.demand import Demand
+from flume.runtime.identity import Identity
+from flume.runtime.lane import Lane
+from flume.runtime.link import FIRST_WAIT_S, LONGEST_WAIT_S, Link
+
+T = TypeVar("T")
+
+CLAIM_AT_ONCE = 500
+"""Jobs in one claim: more does not pay (the figures of the decision on claims), and bounds the
+time one script runs (about 2 ms)."""
+BLOCK_S = 2.0
+"""Longest wait for a marker before the lists are looked at again; a marker can be lost with the
+connection that took it.  An idle worker makes one call for this and one for the look."""
+REFUSED_WAIT_S = 5.0
+"""Wait after an answer that a person must act on, such as a key of the wrong type."""
+
+logger = logging.getLogger("flume.worker")
+
+
+class Fetcher:
+    """Claims jobs for ``lane`` until it is stopped.
+
+    Args:
+        keys: Of the queue.
+        lane: Where the jobs run.
+        demand: What the worker holds, over all lanes.
+        identity: Draws the fences.
+        link: To Redis.
+        rng: Spreads the tries of many workers.
+        spawn: Starts a task of the worker's group.
+        on_claimed: Told of each claim that brought jobs.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        lane: Lane,
+        demand: Demand,
+        identity: Identity,
+        link: Link,
+        *,
+        rng: Random,
+        spawn: Callable[[Coroutine[Any, Any, T]], asyncio.Task[T]],
+        on_claimed: Callable[[JobsClaimed], None],
+    ) -> None:
+        self._keys = keys
+        self._lane = lane
+        self._demand = demand
+        self._identity = identity
+        self._link = link
+        self._rng = rng
+        self._spawn: Callable[..., asyncio.Task[Any]] = spawn
+        self._on_claimed = on_claimed
+        self._names = sorted(lane.handlers)
+        self._wakes = [keys.wake(name) for name in self._names]
+        self._blocked: asyncio.Task[Any] | None = None
+        self._room = asyncio.Event()
+        self.is_stopping = False
+        self._refusal = ""
+        lane.on_room = self.look
+
+    def look(self) -> None:
+        """Look again whether more may be claimed."""
+        if not self._room.is_set():
+            self._room.set()
+
+    def stop(self) -> None:
+        """Claim no more.  What a claim under way brings is for ``run``'s caller to release."""
+        self.is_stopping = True
+        self._room.set()
+        if self._blocked is not None:
+            self._blocked.cancel()
+
+    async def run(self) -> list[HeldJob]:
+        """Claim until stopped; return what came too late to be started."""
+        ahead: asyncio.Task[Claimed] | None = None
+        fence = limit = 0
+        while not self.is_stopping:
+            if ahead is None:
+                limit = self._limit()
+                if limit <= 0:
+                    await self._wait_for_room()
+                    continue
+                fence, ahead = self._begin(limit)
+            jobs, claimed = self._hold(await ahead, fence)
+            ahead = None
+            if self.is_stopping:
+                return jobs
+            if claimed.suspicion is Suspicion.EMPTY_YOURSELF:
+                self._demand.must_empty = True
+            elif jobs:
+                asked = limit
+                limit = self._limit() if len(jobs) >= asked else 0
+                if limit > 0:  # on its way while these jobs run
+                    fence, ahead = self._begin(limit)
+                    await asyncio.sleep(0)
+                self._lane.offer(jobs)
+            else:
+                await self._wait_for_work(claimed.paused_ms)
+        return [] if ahead is None else self._hold(await ahead, fence)[0]
+
+    def _limit(self) -> int:
+        self._room.clear()
+        if self._demand.must_empty and not self._demand.held and not self._demand.claiming:
+            self._demand.must_empty = False
+        wanted = self._lane.wanted(time.monotonic())
+        return min(wanted, self._demand.room(), CLAIM_AT_ONCE)
+
+    def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed]]:
+        holds = len(self._demand.held) + self._demand.claiming
+        self._demand.claiming += limit
+        fence = self._identity.next_fence()
+        return fence, self._spawn(self._claim(fence, limit, holds))
+
+    def _hold(self, claimed: Claimed, fence: int) -> tuple[list[HeldJob], Claimed]:
+        now = time.monotonic()
+        jobs = [
+            HeldJob(job_id, body, fence, now)
+            for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
+        ]
+        if jobs:
+            self._demand.take(jobs, alone=claimed.suspicion is Suspicion.RUN_ALONE)
+        return jobs, claimed
+
+    async def _claim(self, fence: int, limit: int, holds: int) -> Claimed:
+        """Claim until Redis answers; ``again`` brings what a lost reply held."""
+        wait, again = FIRST_WAIT_S, False
+        try:
+            while True:
+                started = time.monotonic()
+                try:
+                    claimed = await self._link.connections.run(
+                        commands.claim(
+                            self._keys,
+                            self._names,
+                            fence=fence,
+                            limit=limit,
+                            lease_ms=self._identity.lease_ms,
+                            holds=holds,
+                            again=again,
+                        )
+                    )
+                except ServerUnavailableError as error:
+                    self._link.failed(error)
+                    again = True
+                except ServerError as error:
+                    self._refused(error)
+                    wait = REFUSED_WAIT_S
+                else:
+                    self._link.answered()
+                    self._refusal = ""
+                    self._report(claimed, time.monotonic() - started)
+                    return claimed
+                if self.is_stopping:
+                    return Claimed(0, Suspicion.NONE, 0, [], [])
+                await self._pause(self._rng.uniform(wait / 2, wait))
+                wait = min(LONGEST_WAIT_S, wait * 2)
+        finally:
+            self._demand.claiming -= limit
+
+    def _refused(self, error: ServerError) -> None:
+        if str(error) != self._refusal:  # once for each reason
+            self._refusal = str(error)
+            logger.error("claim_refused", extra={"queue": self._keys.queue, "reason": str(error)})
+
+    def _report(self, claimed: Claimed, seconds: float) -> None:
+        if claimed.ids:
+            size = sum(map(len, claimed.bodies))
+            event = JobsClaimed(
+                self._keys.queue, len(claimed.ids), size, seconds, claimed.waited_ms / 1000
+            )
+            self._on_claimed(event)
+            if bus.wants(JobsClaimed):
+                bus.publish(event)
+
+    async def _wait_for_room(self) -> None:
+        await self._room.wait()
+
+    async def _wait_for_work(self, paused_ms: int) -> None:
+        """Block until a marker says that jobs are ready, for a bounded time."""
+        seconds = BLOCK_S if paused_ms <= 0 else min(BLOCK_S, paused_ms / 1000 + 0.001)
+        await self._pause_with(
+            self._link.connections.call(
+                "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
+            )
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        await self._pause_with(asyncio.sleep(seconds))
+
+    async def _pause_with(self, waiting: Coroutine[Any, Any, Any]) -> None:
+        """Await something that ``stop`` may cut short."""
+        self._blocked = self._spawn(waiting)
+        try:
+            await self._blocked
+        except asyncio.CancelledError:
+            if not self.is_stopping:
+                raise
+        except ServerError:
+            await asyncio.sleep(FIRST_WAIT_S)  # the claim that follows says it, and waits
+        finally:
+            self._blocked = None
+
+

@@ -1,0 +1,130 @@
+"""What a worker counts, and how Prometheus reads it.
+
+The counts are plain numbers that the event loop raises; prometheus-client's own counters cost
+several times a short job, so they are made from these when somebody asks.
+``docs/reference/metrics.md`` lists them; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from flume.events import JobsClaimed
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+# Powers of about three: from a handler that does nothing to one that runs for ten minutes.
+DURATION_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 600)
+COUNT_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+BYTES_BUCKETS = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
+
+
+class Histogram:
+    """Counts of values up to each bound, and their sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return Prometheus' buckets: how many values are at most each bound."""
+        result, so_far = [], 0
+        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+            so_far += count
+            result.append(("+Inf" if bound == float("inf") else repr(float(bound)), float(so_far)))
+        return result
+
+
+class Metrics:
+    """The counts of one worker."""
+
+    def __init__(self, queue: str, pipeline: str) -> None:
+        self.queue = queue
+        self.pipeline = pipeline
+        self.jobs: dict[tuple[str, str], Histogram] = {}
+        """(handler, outcome) -> how long its jobs ran, in s."""
+        self.claim_jobs = Histogram(COUNT_BUCKETS)
+        self.claim_seconds = Histogram(DURATION_BUCKETS)
+        self.claim_bytes = Histogram(BYTES_BUCKETS)
+        self.claim_waited = Histogram(DURATION_BUCKETS)
+        self.leases_lost = 0
+        self.reclaimed = 0
+        self.held: Callable[[], int] = int
+        self.running: Callable[[], int] = int
+        self.is_away: Callable[[], bool] = bool
+
+    def ran(self, handler: str, outcome: str, seconds: float) -> None:
+        """Count a job that ended: completed, retried, buried, discarded or released."""
+        try:
+            histogram = self.jobs[handler, outcome]
+        except KeyError:
+            histogram = self.jobs[handler, outcome] = Histogram(DURATION_BUCKETS)
+        histogram.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        histogram.total += seconds
+
+    def claimed(self, event: JobsClaimed) -> None:
+        """Count a claim that brought jobs."""
+        self.claim_jobs.add(event.count)
+        self.claim_seconds.add(event.claim_s)
+        self.claim_bytes.add(event.payload_bytes)
+        self.claim_waited.add(event.waited_s)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what Prometheus scrapes (its custom collector interface)."""
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        labels = {"pipeline": self.pipeline, "queue": self.queue}
+        names, values = list(labels), list(labels.values())
+        jobs = HistogramMetricFamily(
+            "flume_job_duration_seconds",
+            "How long jobs ran, by outcome.",
+            labels=[*names, "handler", "outcome"],
+        )
+        for (handler, outcome), histogram in list(self.jobs.items()):
+            jobs.add_metric(
+                [*values, handler, outcome], histogram.cumulative(), histogram.total
+            )
+        yield jobs
+        for name, text, histogram in (
+            ("flume_claim_jobs", "Jobs a claim brought.", self.claim_jobs),
+            ("flume_claim_seconds", "How long a claim took.", self.claim_seconds),
+            ("flume_claim_payload_bytes", "Bytes of bodies a claim brought.", self.claim_bytes),
+            (
+                "flume_claim_oldest_seconds",
+                "How long the first job of a claim had been ready.",
+                self.claim_waited,
+            ),
+        ):
+            family = HistogramMetricFamily(name, text, labels=names)
+            family.add_metric(values, histogram.cumulative(), histogram.total)
+            yield family
+        for name, text, count in (
+            ("flume_leases_lost", "Jobs whose lease this worker lost.", self.leases_lost),
+            ("flume_jobs_reclaimed", "Jobs taken back from silent workers.", self.reclaimed),
+        ):
+            counter = CounterMetricFamily(name, text, labels=names)
+            counter.add_metric(values, count)
+            yield counter
+        for name, text, value in (
+            ("flume_jobs_held", "Jobs claimed and not settled.", self.held()),
+            ("flume_jobs_running", "Jobs whose handler runs.", self.running()),
+            ("flume_redis_up", "Whether Redis answered the last call.", int(not self.is_away())),
+        ):
+            gauge = GaugeMetricFamily(name, text, labels=names)
+            gauge.add_metric(values, value)
+            yield gauge

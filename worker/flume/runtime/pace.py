@@ -1,0 +1,31 @@
+"""How fast jobs start, and so how far ahead it is right to claim."""
+
+from __future__ import annotations
+
+AHEAD_S = 0.05
+"""What is claimed ahead starts within this at the present pace (contract 5)."""
+WINDOW_S = 0.02
+"""Shortest stretch that is measured: below it a single claim would look like a rate."""
+
+
+class Pace:
+    """Starts per second, by the caller's monotonic clock, forgetting the past within 0.1 s."""
+
+    def __init__(self) -> None:
+        self._rate = 0.0
+        self._since = 0.0
+        self._started = 0
+
+    def started(self, count: int) -> None:
+        """Count jobs that started."""
+        self._started += count
+
+    def ahead(self, now: float) -> int:
+        """Return how many jobs start within ``AHEAD_S`` if the pace holds."""
+        elapsed = now - self._since
+        if elapsed >= WINDOW_S:
+            measured = self._started / elapsed
+            weight = min(1.0, elapsed / (5 * WINDOW_S))
+            self._rate += (measured - self._rate) * max(weight, 0.5)
+            self._since, self._started = now, 0
+        return int(self._rate * AHEAD_S)

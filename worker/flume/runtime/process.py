@@ -1,0 +1,168 @@
+"""A process that runs workers: event loop, signals, health, and an end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flume.client import AsyncClient
+from flume.errors import ServerUnavailableError
+from flume.runtime.health import HealthServer
+from flume.runtime.worker import Worker, WorkerConfig
+
+T = TypeVar("T")
+
+EXIT_STUCK = 70
+"""Every place was taken by a handler that does not return; a new process has free ones."""
+LOOP_STUCK_S = 120.0
+"""A loop that has not turned for this long is not coming back; far above any sane callback."""
+EMPTY_POLL_S = 0.2
+
+logger = logging.getLogger("flume.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessConfig:
+    """What a worker process is started with."""
+
+    workers: Sequence[WorkerConfig]
+    health_port: int | None = None
+    """None: no HTTP server."""
+    until_empty: bool = False
+    """Stop once nothing is ready, running, scheduled or retrying in any of the queues."""
+    on_start: Callable[[list[Worker]], None] | None = None
+
+
+def run(config: ProcessConfig) -> int:
+    """Run the workers until a signal, or until all is done; return the exit code.
+
+    Raises:
+        FlumeError: If a worker cannot run.
+    """
+    # What is loaded by now lives as long as the process: full collections need not walk it.
+    gc.collect()
+    gc.freeze()
+    return run_loop(_main(config))
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run ``main`` on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+async def _main(config: ProcessConfig) -> int:
+    workers = [Worker(worker) for worker in config.workers]
+    pulse = _Pulse()
+    with _signals(workers), _health(config.health_port, workers, pulse):
+        if config.on_start is not None:
+            config.on_start(workers)
+        async with contextlib.AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            beating = tasks.create_task(pulse.run())
+            runs = [tasks.create_task(worker.run()) for worker in workers]
+            if config.until_empty:
+                tasks.create_task(_stop_when_empty(workers))
+            await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+            for worker in workers:  # one that ended takes the others with it
+                worker.stop()
+            await asyncio.wait(runs)
+            beating.cancel()
+    return EXIT_STUCK if any(worker.is_stuck for worker in workers) else 0
+
+
+class _Pulse:
+    """Notes that the event loop turns."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            self.last = time.monotonic()
+            await asyncio.sleep(1)
+
+    def check(self) -> tuple[bool, str]:
+        still = time.monotonic() - self.last
+        if still > LOOP_STUCK_S:
+            return False, f"the event loop has not turned for {still:.0f} s"
+        return True, "ok"
+
+
+@contextlib.contextmanager
+def _signals(workers: Sequence[Worker]) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT; a second one gives up what still runs.
+
+    ``signal.signal``, because a loop's own handlers never fire while a handler blocks it.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: object) -> None:
+        for worker in workers:
+            worker.stop_soon(loop)
+
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, stop) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+@contextlib.contextmanager
+def _health(port: int | None, workers: Sequence[Worker], pulse: _Pulse) -> Iterator[None]:
+    if port is None:
+        yield
+        return
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    for worker in workers:
+        registry.register(worker.metrics)  # type: ignore[arg-type]
+
+    def ready() -> tuple[bool, str]:
+        waiting = [worker.keys.queue for worker in workers if not worker.is_ready]
+        return not waiting, f"not claiming: {', '.join(waiting)}" if waiting else "ok"
+
+    server = HealthServer(
+        port,
+        checks={"/startupz": lambda: (True, "ok"), "/healthz": pulse.check, "/readyz": ready},
+        metrics=lambda: generate_latest(registry),
+    )
+    server.start()
+    logger.info("health_served", extra={"port": server.port})
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+async def _stop_when_empty(workers: Sequence[Worker]) -> None:
+    """Stop all workers once none of their queues has anything to run, now or later."""
+    config = workers[0].config
+    async with AsyncClient(config.url, prefix=config.prefix) as client:
+        queues = [client.queue(worker.keys.queue) for worker in workers]
+        while True:
+            await asyncio.sleep(EMPTY_POLL_S)
+            try:
+                counts = [await queue.counts() for queue in queues]
+            except ServerUnavailableError:
+                continue
+            if not any(c.ready + c.running + c.scheduled + c.retrying for c in counts):
+                break
+    for worker in workers:
+        worker.stop()
+
+

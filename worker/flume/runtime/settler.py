@@ -1,0 +1,174 @@
+"""Decides what becomes of each job that ended, hands that on, and tells who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from random import Random
+
+from flume.current import HeldJob
+from flume.events import (
+    Event,
+    JobBuried,
+    JobCompleted,
+    JobDiscarded,
+    JobReleased,
+    JobRetried,
+    LeaseLost,
+    bus,
+)
+from flume.pipeline import PipelineSettings
+from flume.runtime.completer import Completer
+from flume.runtime.demand import Demand
+from flume.runtime.metrics import Metrics
+from flume.runtime.verdict import Again, judge, place_of
+
+logger = logging.getLogger("flume.job")
+
+
+class Settler:
+    """Settles each job once.
+
+    Args:
+        queue: For logs and events.
+        settings: Of the pipeline.
+        demand: Where settled jobs are let go.
+        completer: Takes the outcomes.
+        metrics: Counts them.
+        rng: Spreads retries.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        settings: PipelineSettings,
+        demand: Demand,
+        completer: Completer,
+        metrics: Metrics,
+        *,
+        rng: Random,
+    ) -> None:
+        self.settings = settings
+        self.released = 0
+        self._queue = queue
+        self._demand = demand
+        self._completer = completer
+        self._metrics = metrics
+        self._rng = rng
+        self._logs_completed = logger.isEnabledFor(logging.DEBUG)
+
+    def ended(self, job: HeldJob, error: BaseException | None, duration: float) -> None:
+        """Settle a job whose handler returned (no error) or did not."""
+        if not self._demand.drop(job):
+            return  # it was lost: what its handler still did does not count
+        if error is not None:
+            self._failed(job, error, duration)
+            return
+        self._completer.complete(job)
+        name = job.handler.name
+        self._metrics.ran(name, "completed", duration)
+        if self._logs_completed:
+            logger.debug("job_completed", extra=self._fields(job, duration))
+        if bus.wants(JobCompleted):
+            bus.publish(JobCompleted(*self._subject(job), duration))
+
+    def release(self, job: HeldJob, duration: float = 0.0) -> None:
+        """Give a job back unrun, or not run to its end; nothing is charged."""
+        if not self._demand.drop(job):
+            return
+        job.is_settled = True
+        handler = _handler_name(job)
+        self.released += 1
+        self._completer.release(job, handler)
+        self._metrics.ran(handler, "released", duration)
+        if bus.wants(JobReleased):
+            bus.publish(JobReleased(*self._subject(job), duration))
+
+    def lose(self, job_ids: Sequence[bytes]) -> list[HeldJob]:
+        """Let go of jobs that another worker holds or that were cancelled; return those we had."""
+        lost = [job for job_id in job_ids if (job := self._demand.held.get(job_id))]
+        for job in lost:
+            self._demand.drop(job)
+            job.ending, job.is_settled = "lost", True
+        self.refused(job_ids)
+        return lost
+
+    def refused(self, job_ids: Sequence[bytes]) -> None:
+        """Count and report leases that were lost."""
+        self._metrics.leases_lost += len(job_ids)
+        names = tuple(job_id.decode() for job_id in job_ids)
+        extra = {"queue": self._queue, "count": len(names), "job_ids": names[:10]}
+        logger.warning("lease_lost", extra=extra)
+        bus.publish(LeaseLost(self._queue, names))
+
+    def _failed(self, job: HeldJob, error: BaseException, duration: float) -> None:
+        if job.body is None or job.handler is None:  # it cannot be read: kept as it is
+            self._completer.bury(job, None)
+            self._report("job_buried", JobBuried, job, duration, error)
+            return
+        if isinstance(error, asyncio.CancelledError) and job.ending == "shutdown":
+            self._demand.held[job.id] = job  # taken back for ``release`` to let go
+            self.release(job, duration)
+            return
+        verdict = judge(
+            job.body,
+            error,
+            defaults=job.handler.defaults,
+            settings=self.settings,
+            rng=self._rng,
+        )
+        if isinstance(verdict, Again):
+            self._completer.retry(job, verdict.body, verdict.after_s)
+            self._report("job_retried", JobRetried, job, duration, error, verdict.after_s)
+        elif verdict.body is not None:
+            self._completer.bury(job, verdict.body)
+            self._report("job_buried", JobBuried, job, duration, error)
+        else:
+            self._completer.discard(job)
+            self._report("job_discarded", JobDiscarded, job, duration, error)
+
+    def _report(
+        self,
+        message: str,
+        kind: type[Event],
+        job: HeldJob,
+        duration: float,
+        error: BaseException,
+        after_s: float | None = None,
+    ) -> None:
+        outcome = message.removeprefix("job_")
+        self._metrics.ran(_handler_name(job), outcome, duration)
+        fields = self._fields(job, duration)
+        # The error's text may hold what the job was about: it stays with the job, out of the log.
+        fields |= {"error_type": type(error).__name__, "where": place_of(error)}
+        details: tuple[object, ...] = (error,)
+        if after_s is not None:
+            fields["after_s"] = round(after_s, 3)
+            details = (after_s, error)
+        level = logging.ERROR if outcome == "buried" else logging.WARNING
+        logger.log(level, message, extra=fields)
+        if bus.wants(kind):
+            bus.publish(kind(*self._subject(job), duration, *details))
+
+    def _subject(self, job: HeldJob) -> tuple[str, str, str, int]:
+        attempt = job.body.attempts + 1 if job.body else 1
+        return self._queue, job.id.decode(), _handler_name(job), attempt
+
+    def _fields(self, job: HeldJob, duration: float) -> dict[str, object]:
+        queue, job_id, handler, attempt = self._subject(job)
+        return {
+            "queue": queue,
+            "job_id": job_id,
+            "handler": handler,
+            "attempt": attempt,
+            "duration_s": round(duration, 6),
+        }
+
+
+def _handler_name(job: HeldJob) -> str:
+    """Return the name whose list the job came from; empty where its body cannot be read."""
+    if job.body is not None:
+        return job.body.handler
+    start, _, rest = job.data.partition(b'{"handler":"')  # as include/requeue.lua reads it
+    return "" if start else rest.partition(b'"')[0].decode(errors="replace")

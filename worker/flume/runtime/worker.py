@@ -1,0 +1,358 @@
+"""A worker of one queue: its parts put together, started in order and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import flume
+from flume.commands import worker as commands
+from flume.commands.worker import Reclaimed
+from flume.connection import AsyncConnections, SyncConnections
+from flume.delivery.python import Loaded
+from flume.errors import ServerUnavailableError
+from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
+from flume.keys import DEFAULT_PREFIX, Keys, queues_key
+from flume.pipeline import PipelineSettings
+from flume.runtime.async_lane import AsyncLane
+from flume.runtime.beat import Heartbeat
+from flume.runtime.completer import Completer
+from flume.runtime.demand import Demand
+from flume.runtime.fetcher import Fetcher
+from flume.runtime.identity import Identity, new_worker_id
+from flume.runtime.lane import Lane
+from flume.runtime.link import Link
+from flume.runtime.metrics import Metrics
+from flume.runtime.settler import Settler
+from flume.runtime.sweeper import give_back_late, sweep
+from flume.runtime.thread_lane import ThreadLane
+
+DEFAULT_GRACE_S = 55.0
+"""Seconds to finish what runs after a stop: a pod's default grace of 60 s less its overhead."""
+LAST_CALLS_S = 3.0
+"""Seconds for outcomes and releases once the grace is over."""
+
+logger = logging.getLogger("flume.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker is started with."""
+
+    settings: PipelineSettings
+    loaded: Loaded
+    url: str | None = None
+    prefix: str = DEFAULT_PREFIX
+    pipeline: str = ""
+    """Name for metrics and logs; empty: the queue's."""
+    grace_s: float = DEFAULT_GRACE_S
+    seed: int | None = None
+    """Of the jitter; tests set it."""
+    shift_ms: int = 0
+    """Moves the clock of the scripts; tests set it."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Shown with the worker, such as the name of its pod."""
+
+
+class Worker:
+    """Claims and runs the jobs of one queue until it is stopped.
+
+    Args:
+        config: What it is started with.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self.config = config
+        settings = config.settings
+        self.keys = Keys(settings.queue, config.prefix)
+        self.metrics = Metrics(settings.queue, config.pipeline or settings.queue)
+        self.is_ready = False
+        """It has registered and claims."""
+        self.is_stuck = False
+        """Every place is taken by a handler that was given up and does not return."""
+        self._identity = Identity(new_worker_id(), round(settings.lease_s * 1000))
+        self._rng = Random(config.seed)
+        self._started_at = time.time()
+        self._stopping = asyncio.Event()
+        self._was_asked = False
+        self._grace_s = config.grace_s
+        self._demand = Demand(settings.max_demand)
+        self._lanes: list[Lane] = []
+        self._fetchers: list[Fetcher] = []
+
+    @property
+    def id(self) -> str:
+        """The worker's id, new for each start."""
+        return self._identity.worker_id
+
+    def stop(self) -> None:
+        """Stop in order: claim no more, finish what runs within the grace, release the rest.
+
+        From a signal handler or another thread use ``stop_soon``.
+        """
+        self._stopping.set()
+        for fetcher in self._fetchers:
+            fetcher.stop()
+
+    def stop_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop, from a signal handler or another thread; a second call gives up the grace."""
+        for fetcher in self._fetchers:
+            fetcher.is_stopping = True  # at once, also while a handler blocks the loop
+        if self._was_asked:
+            self._grace_s = 0.0
+        self._was_asked = True
+        loop.call_soon_threadsafe(self.stop)
+
+    async def run(self) -> None:
+        """Run until stopped.
+
+        Raises:
+            ServerError: If Redis refuses this worker for good, such as for a wrong password.
+        """
+        async with self.config.loaded.open():
+            await self._run()
+
+    async def _run(self) -> None:
+        connections = AsyncConnections(self.config.url)
+        beats = SyncConnections(self.config.url, timeout=5.0)
+        connections.shift_ms = beats.shift_ms = self.config.shift_ms
+        link = Link(self.keys.queue, connections, rng=self._rng)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._serve(tasks, link, beats)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group  # one cause: the rest was cancelled for it
+        finally:
+            self.is_ready = False
+            await connections.close()
+            beats.close()
+
+    async def _serve(self, tasks: asyncio.TaskGroup, link: Link, beats: SyncConnections) -> None:
+        loop = asyncio.get_running_loop()
+        completer = Completer(
+            self.keys, link, spawn=tasks.create_task, on_refused=lambda ids: settler.refused(ids)
+        )
+        settler = Settler(
+            self.keys.queue,
+            self.config.settings,
+            self._demand,
+            completer,
+            self.metrics,
+            rng=self._rng,
+        )
+        self._make_lanes(settler)
+        heartbeat = Heartbeat(
+            self.keys,
+            beats,
+            self._demand,
+            self._identity,
+            self.config.settings,
+            record=self._record,
+            was_away=lambda: _take_flag(link),
+            on_lost=lambda ids: _in_loop(loop, self._lose, settler, ids),
+            on_reclaimed=self._reclaimed,
+            on_late=lambda: give_back_late(
+                self._lanes, lambda jobs: _in_loop(loop, _release_all, settler, jobs)
+            ),
+        )
+        self._make_fetchers(tasks.create_task, link)
+        self._measure(link)
+        await self._register(link, heartbeat)
+        if self._stopping.is_set():
+            return
+        heartbeat.start()
+        self.is_ready = True
+        logger.info("worker_started", extra={"queue": self.keys.queue, "worker_id": self.id})
+        bus.publish(WorkerStarted(self.keys.queue, self.id))
+        sweeper = tasks.create_task(sweep(self._lanes, self._found_stuck))
+        runs = [tasks.create_task(fetcher.run()) for fetcher in self._fetchers]
+        try:
+            await self._stopping.wait()
+            await self._finish(runs, settler, completer)
+        finally:
+            self.is_ready = False
+            sweeper.cancel()
+            heartbeat.stop()
+        await self._leave(link)
+        extra = {"queue": self.keys.queue, "worker_id": self.id, "released": settler.released}
+        logger.info("worker_stopped", extra=extra)
+        bus.publish(WorkerStopped(self.keys.queue, self.id, settler.released))
+
+    def _make_lanes(self, settler: Settler) -> None:
+        settings = self.config.settings
+        kinds: tuple[tuple[type[AsyncLane] | type[ThreadLane], bool], ...] = (
+            (AsyncLane, True),
+            (ThreadLane, False),
+        )
+        for kind, is_async in kinds:
+            handlers = {
+                name: handler
+                for name, handler in self.config.loaded.handlers.items()
+                if handler.is_async == is_async
+            }
+            if handlers:
+                places = settings.places(is_sync=not is_async)
+                lane = kind(
+                    self.keys.queue, handlers, settings, places=places, ended=settler.ended
+                )
+                self._lanes.append(lane)
+
+    def _make_fetchers(self, spawn: Callable[..., Any], link: Link) -> None:
+        for lane in self._lanes:
+            fetcher = Fetcher(
+                self.keys,
+                lane,
+                self._demand,
+                self._identity,
+                link,
+                rng=self._rng,
+                spawn=spawn,
+                on_claimed=self.metrics.claimed,
+            )
+            self._fetchers.append(fetcher)
+
+    async def _register(self, link: Link, heartbeat: Heartbeat) -> None:
+        """Ask for a number, for as long as Redis is away."""
+        wait = 0.1
+        while not self._stopping.is_set():
+            try:
+                await link.connections.call("SADD", queues_key(self.config.prefix), self.keys.queue)
+                await asyncio.to_thread(heartbeat.register)
+            except ServerUnavailableError as error:
+                link.failed(error)
+            else:
+                link.answered()
+                return
+            await _wait(self._stopping, self._rng.uniform(wait / 2, wait))
+            wait = min(1.0, wait * 2)
+
+    async def _finish(
+        self, runs: Sequence[asyncio.Task[Any]], settler: Settler, completer: Completer
+    ) -> None:
+        """Let running jobs end within the grace; give back the others."""
+        for lane in self._lanes:
+            while lane.buffer:
+                settler.release(lane.buffer.popleft())
+        _, late = await asyncio.wait(runs, timeout=LAST_CALLS_S)
+        for run in runs:
+            if run not in late:
+                _release_all(settler, run.result())
+        started = time.monotonic()
+        await _until(
+            lambda: not self._demand.held or time.monotonic() - started >= self._grace_s,
+            self.config.grace_s,
+        )
+        for job in list(self._demand.held.values()):
+            job.ending = "shutdown"
+        for lane in self._lanes:
+            for job in list(lane.running.values()):
+                lane.stop_job(job)
+        await _until(lambda: not any(lane.busy() for lane in self._lanes if lane.can_stop), 1.0)
+        for job in list(self._demand.held.values()):
+            settler.release(job)
+        try:
+            async with asyncio.timeout(LAST_CALLS_S):
+                await completer.flush()
+        except TimeoutError:  # their leases lapse, and others run them again
+            logger.error("outcomes_not_stored", extra={"queue": self.keys.queue})
+        for run in late:
+            run.cancel()
+
+    async def _leave(self, link: Link) -> None:
+        names = sorted(self.config.loaded.handlers)
+        command = commands.deregister(self.keys, self._identity.number, self.id, names)
+        try:
+            await link.connections.run(command, timeout=LAST_CALLS_S)
+        except ServerUnavailableError:
+            logger.warning("worker_not_deregistered", extra={"queue": self.keys.queue})
+
+    def _lose(self, settler: Settler, job_ids: Sequence[bytes]) -> None:
+        for job in settler.lose(job_ids):
+            for lane in self._lanes:
+                if job.id in lane.running:
+                    lane.stop_job(job)
+
+    def _reclaimed(self, reclaimed: Reclaimed) -> None:
+        self.metrics.reclaimed += reclaimed.seen
+        extra = {
+            "queue": self.keys.queue,
+            "charged": len(reclaimed.charged),
+            "released": len(reclaimed.released),
+            "buried": len(reclaimed.buried),
+            "job_ids": (reclaimed.charged + reclaimed.released + reclaimed.buried)[:10],
+        }
+        logger.warning("jobs_reclaimed", extra=extra)
+        charged, released = tuple(reclaimed.charged), tuple(reclaimed.released)
+        event = JobsReclaimed(self.keys.queue, charged, released, tuple(reclaimed.buried))
+        bus.publish(event)
+
+    def _found_stuck(self) -> None:
+        """Leave: every place is taken for good, and a new process has free ones."""
+        self.is_stuck = True
+        logger.error("worker_stuck", extra={"queue": self.keys.queue, "worker_id": self.id})
+        self.stop()
+
+    def _measure(self, link: Link) -> None:
+        self.metrics.held = lambda: len(self._demand.held)
+        self.metrics.running = lambda: sum(lane.busy() for lane in self._lanes)
+        self.metrics.is_away = lambda: link.is_away
+
+    def _record(self) -> dict[str, Any]:
+        settings = self.config.settings
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": flume.__version__,
+            "python": platform.python_version(),
+            "started": round(self._started_at, 3),
+            "held": len(self._demand.held),
+            "running": sum(lane.busy() for lane in self._lanes),
+            "max_demand": settings.max_demand,
+            "concurrency": sum(lane.places for lane in self._lanes),
+            "handlers": sorted(self.config.loaded.handlers),
+            "stopping": self._stopping.is_set(),
+            **self.config.labels,
+        }
+
+
+def _take_flag(link: Link) -> bool:
+    was_away, link.was_away = link.was_away, False
+    return was_away
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
+    """Call from another thread; a loop that is closed needs no news."""
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:
+        pass
+
+
+def _release_all(settler: Settler, jobs: Sequence[Any]) -> None:
+    for job in jobs:
+        settler.release(job)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+async def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for a condition of this process that nobody announces, looking 50 times a second."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+
+
