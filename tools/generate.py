@@ -10,7 +10,9 @@ from importlib import import_module
 
 from tools.tracked import ROOT
 
-GENERATORS: Mapping[str, str] = {}
+GENERATORS: Mapping[str, str] = {
+    "docs/reference/pipeline.md": "flume.manifest.reference:reference",
+}
 """Path of the file → ``module:function`` that returns its text."""
 
 
