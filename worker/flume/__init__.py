@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flume.errors import FlumeError
-from flume.handler import Handler, Options, handler, lifespan, ref
+from flume.handler import Handler, handler, lifespan, ref
 from flume.job import Job, JobInfo, JobState
+from flume.options import Options
 from flume.outcome import Discard, Retry
 
 if TYPE_CHECKING:

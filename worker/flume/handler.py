@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -12,51 +11,26 @@ from flume.codec import Body
 from flume.errors import HandlerError
 from flume.job import Job, new_id
 from flume.keys import check_handler
+from flume.options import NO_OPTIONS, Options
+
+__all__ = [
+    "AnyHandler",
+    "AsyncFunction",
+    "Handler",
+    "Options",
+    "Ref",
+    "defined_below",
+    "handler",
+    "lifespan",
+    "ref",
+    "registry",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ANY_HOUR = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a job takes with it; None leaves it to the handler, then to the pipeline."""
-
-    max_retries: int | None = None
-    """Runs after the first."""
-    timeout: timedelta | None = None
-    """Longest run."""
-    backoff_initial: timedelta | None = None
-    backoff_max: timedelta | None = None
-    headers: Mapping[str, str] | None = None
-    unique: str | None = None
-    """While a live job of the queue holds this key, enqueueing returns that job instead."""
-    unique_for: timedelta | None = None
-    """Longest time the unique key is held; None: until the job ends."""
-
-    def __post_init__(self) -> None:
-        if self.max_retries is not None and not 0 <= self.max_retries <= 1000:
-            raise HandlerError(f"max_retries is {self.max_retries}; use 0 to 1000.")
-        for name in ("timeout", "backoff_initial", "backoff_max", "unique_for"):
-            value = getattr(self, name)
-            if value is not None and value <= _ANY_HOUR:
-                raise HandlerError(f"{name} is {value}; use more than 0.")
-        if self.unique_for is not None and self.unique is None:
-            raise HandlerError("unique_for needs unique: the key whose hold it limits.")
-        if self.unique is not None and not 0 < len(self.unique) <= 512:
-            raise HandlerError(f"unique has {len(self.unique)} characters; use 1 to 512.")
-
-    def over(self, below: Options) -> Options:
-        """Return these options, with ``below`` where this leaves one open."""
-        if self == _NO_OPTIONS:
-            return below
-        names = self.__slots__
-        mine = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(below, **mine)
-
-
-_NO_OPTIONS = Options()
+_NO_TIME = timedelta(0)
+_MS = timedelta(milliseconds=1)
 
 
 class _Named(Generic[P]):
@@ -67,9 +41,9 @@ class _Named(Generic[P]):
     def __init__(self, name: str, options: Options) -> None:
         self.name = check_handler(name)
         self.options = options
-        self._plain = options == _NO_OPTIONS
+        self._plain = options == NO_OPTIONS
 
-    def job(self, *args: P.args, **kwargs: P.kwargs) -> Job:
+    def job(self, /, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Return a job for these arguments, with its id drawn: sending it twice is safe."""
         if self._plain:
             return Job(new_id(), Body(self.name, list(args), kwargs))
@@ -84,7 +58,7 @@ class _Named(Generic[P]):
             backoff_max_s=_seconds(options.backoff_max),
             headers=dict(options.headers or {}),
         )
-        hold = round((_seconds(options.unique_for) or 0) * 1000)
+        hold = -(-(options.unique_for or _NO_TIME) // _MS)  # rounded up: 0 would be for ever
         return Job(new_id(), body, unique=options.unique, unique_for_ms=hold)
 
 
@@ -99,8 +73,8 @@ class Handler(_Named[P], Generic[P, R]):
         *,
         name: str,
         aliases: Iterable[str] = (),
-        options: Options = _NO_OPTIONS,
-        defaults: Options = _NO_OPTIONS,
+        options: Options = NO_OPTIONS,
+        defaults: Options = NO_OPTIONS,
     ) -> None:
         super().__init__(name, options)
         self.function = function
@@ -108,7 +82,7 @@ class Handler(_Named[P], Generic[P, R]):
         self.defaults = defaults  # of the handler: read by the worker, not sent with each job
         self.is_async = inspect.iscoroutinefunction(function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now."""
         return self.function(*args, **kwargs)
 
@@ -131,9 +105,15 @@ class Handler(_Named[P], Generic[P, R]):
         Raises:
             HandlerError: If an option is out of bounds.
         """
-        options = Options(
-            max_retries, timeout, backoff_initial, backoff_max, headers, unique, unique_for
-        ).over(self.options)
+        options = self.options.changed(
+            max_retries=max_retries,
+            timeout=timeout,
+            backoff_initial=backoff_initial,
+            backoff_max=backoff_max,
+            headers=headers,
+            unique=unique,
+            unique_for=unique_for,
+        )
         return Handler(
             self.function,
             name=self.name,
@@ -150,7 +130,7 @@ class Ref(_Named[...]):
 
     def using(self, **options: Any) -> Ref:
         """Return this reference with options for its jobs; the names are those of ``Options``."""
-        return Ref(self.name, Options(**options).over(self.options))
+        return Ref(self.name, self.options.changed(**options))
 
 
 def ref(name: str) -> Ref:
@@ -159,7 +139,7 @@ def ref(name: str) -> Ref:
     Raises:
         NameRefusedError: If ``name`` cannot name a handler.
     """
-    return Ref(name, _NO_OPTIONS)
+    return Ref(name, NO_OPTIONS)
 
 
 class _Registry:
@@ -170,9 +150,27 @@ class _Registry:
         self.lifespans: list[Callable[[], Any]] = []
 
     def add(self, found: Handler[..., Any]) -> None:
-        same = (found.name, found.function.__module__)  # a module that was loaded again
-        self.handlers = [h for h in self.handlers if (h.name, h.function.__module__) != same]
-        self.handlers.append(found)
+        known = [
+            h
+            for h in self.handlers
+            if h.name != found.name or not _is_same(h.function, found.function)
+        ]
+        self.handlers = [*known, found]
+
+    def add_lifespan(self, found: Callable[[], Any]) -> None:
+        # What one factory makes shares its code; a module that was loaded again has other code.
+        code = getattr(found, "__code__", None)
+        known = [
+            f
+            for f in self.lifespans
+            if getattr(f, "__code__", None) is code or not _is_same(f, found)
+        ]
+        self.lifespans = [*known, found]
+
+
+def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Whether two functions have one place in the source: its module was loaded again."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 registry = _Registry()
@@ -215,16 +213,17 @@ def handler(
         backoff_max: Longest wait between two runs; None: the pipeline's.
 
     Raises:
-        HandlerError: If the function is in ``__main__`` without a name, is a generator or a
-            method, or an option is out of bounds.
+        HandlerError: If the function is in ``__main__`` or in another function without a name, is
+            a generator or a method, or an option is out of bounds.
         NameRefusedError: If the name cannot name a handler.
     """
     defaults = Options(max_retries, timeout, backoff_initial, backoff_max)
 
     def decorate(function: Callable[P, R]) -> Handler[P, R]:
+        _check_function(function)
         made = Handler(
             function,
-            name=name or _default_name(function),
+            name=_default_name(function) if name is None else name,
             aliases=aliases,
             defaults=defaults,
         )
@@ -234,14 +233,33 @@ def handler(
     return decorate if function is None else decorate(function)
 
 
-def _default_name(function: Callable[..., Any]) -> str:
+def _check_function(function: Callable[..., Any]) -> None:
+    name = getattr(function, "__qualname__", None)
+    if name is None or inspect.isclass(function):
+        raise HandlerError(f"{function!r} is no function: put @handler above a `def`.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise HandlerError(f"{function.__qualname__} yields; a handler returns when it is done.")
+        raise HandlerError(f"{name} yields; a handler returns when it is done.")
+    owner, _, _ = name.rpartition(".")
+    if owner and not owner.endswith("<locals>"):  # in a class: fine without self
+        first = next(iter(inspect.signature(function).parameters), None)
+        if first in ("self", "cls"):
+            raise HandlerError(
+                f"{name} is a method, and a worker has no {first} to call it with. Put @handler "
+                "above a function of the module."
+            )
+
+
+def _default_name(function: Callable[..., Any]) -> str:
     if function.__module__ == "__main__":
         raise HandlerError(
             f"{function.__qualname__} is defined in the script that was started (__main__), "
             "which no worker can import by that name. Move it into a module, or give it a name: "
             "@handler(name=…)."
+        )
+    if "<" in function.__qualname__:  # f.<locals>.g, <lambda>
+        raise HandlerError(
+            f"{function.__qualname__} is defined inside a function, where no worker finds it. "
+            "Move it to the top of its module, or give it a name: @handler(name=…)."
         )
     return f"{function.__module__}.{function.__qualname__}"
 
@@ -260,7 +278,7 @@ def lifespan(function: Callable[[], Any]) -> Callable[[], Any]:
             f"{getattr(function, '__qualname__', function)!s} must be an async generator function: "
             "`async def` with one `yield`."
         )
-    registry.lifespans.append(function)
+    registry.add_lifespan(function)
     return function
 
 

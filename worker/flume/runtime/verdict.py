@@ -13,7 +13,7 @@ import msgspec
 from flume import codec
 from flume.backoff import retry_delay
 from flume.codec import Body
-from flume.handler import Options
+from flume.options import Options
 from flume.outcome import Discard, Retry
 from flume.pipeline import PipelineSettings
 
