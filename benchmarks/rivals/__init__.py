@@ -1,0 +1,1 @@
+"""The rivals: one folder each, with its pinned versions and its driver."""
