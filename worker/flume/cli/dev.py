@@ -1,0 +1,124 @@
+"""``flume dev``: a Pipeline manifest on this machine, without Kubernetes."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flume.cli.server import Server, pass_server, server_options
+from flume.cli.worker import logging_options
+
+if TYPE_CHECKING:
+    from flume.manifest import Manifest
+    from flume.runtime.worker import Worker
+
+
+@click.command()
+@click.argument(
+    "manifests",
+    metavar="PIPELINE.yaml…",
+    nargs=-1,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option("-f", "more", multiple=True, type=click.Path(path_type=Path), hidden=True)
+@click.option("--until-empty", is_flag=True, help="Stop once nothing is left to run.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the embedded Valkey keeps its data between runs.  [default: nothing kept]",
+)
+@click.option(
+    "--env-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="NAME=value lines to add to the environment.",
+)
+@click.option("--quiet", is_flag=True, help="Neither live counts nor the errors of jobs.")
+@logging_options("text")
+@server_options
+@pass_server
+def dev(
+    server: Server,
+    manifests: tuple[Path, ...],
+    more: tuple[Path, ...],
+    until_empty: bool,
+    data: Path | None,
+    env_file: Path | None,
+    quiet: bool,
+    health_port: int | None,
+    log_config: Path | None,
+    log_level: str,
+    log_format: str,
+) -> int:
+    """Run pipelines on this machine, with a Valkey of their own.
+
+    The manifests are those for Kubernetes; modules are looked for beside them and in this folder.
+    Give --redis to use a Redis that runs already.
+    """
+    paths = manifests + more
+    if not paths:
+        raise click.UsageError("Name a manifest: flume dev pipeline.yaml")
+    from flume.keys import DEFAULT_PREFIX, check_prefix
+    from flume.local.run import DevConfig, run_dev
+    from flume.local.server import read_environment
+
+    if env_file is not None:
+        read_environment(env_file)
+    config = DevConfig(
+        manifests=paths,
+        url=server.url,
+        prefix=check_prefix(server.prefix or DEFAULT_PREFIX),
+        data=data,
+        until_empty=until_empty,
+        health_port=health_port,
+    )
+    view = _View(config.prefix, quiet=quiet)
+    view.configure_logs(log_format, log_level, log_config)
+    try:
+        return run_dev(config, on_ready=view.ready, on_start=view.start)
+    finally:
+        view.close()
+
+
+class _View:
+    """What is shown: a live table on a terminal, plain log lines elsewhere."""
+
+    def __init__(self, prefix: str, *, quiet: bool) -> None:
+        from rich.console import Console
+
+        from flume.local.progress import Progress
+
+        self._console = Console(stderr=True)
+        self._prefix = prefix
+        self._quiet = quiet
+        self._progress: Progress | None = None
+
+    def configure_logs(self, style: str, level: str, config: Path | None) -> None:
+        from flume.local.progress import ConsoleHandler, show_errors
+        from flume.runtime import logs
+
+        logs.configure(style=style, level=level, config=str(config) if config else None)
+        if config is None and style == "text" and self._console.is_terminal:
+            logging.getLogger().handlers[:] = [ConsoleHandler(self._console)]
+        if not self._quiet:
+            show_errors(self._console)
+
+    def ready(self, url: str, manifests: list[Manifest]) -> None:
+        names = ", ".join(manifest.metadata.name for manifest in manifests)
+        self._console.print(f"[bold]flume dev[/]: {names}")
+        self._console.print(f"  export FLUME_REDIS_URL={url}", highlight=False)
+        if self._console.is_terminal and not self._quiet:
+            from flume.local.progress import Progress
+
+            self._progress = Progress(url, self._prefix, self._console)
+
+    def start(self, workers: list[Worker]) -> None:
+        if self._progress is not None:
+            self._progress.follow(workers)
+            self._progress.live.start()
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.close()

@@ -1,0 +1,178 @@
+"""``flume worker``: what the worker image runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flume.cli.server import Server, pass_server, server_options
+
+SETTINGS = (
+    ("--max-demand", int, "Jobs held at once, claimed or running.  [default: 100]"),
+    ("--concurrency", int, "Handlers at once.  [default: max demand; 10 threads if sync]"),
+    ("--max-retries", int, "Runs after the first.  [default: 5]"),
+    ("--backoff-initial", float, "Seconds of wait after the first failed run.  [default: 1]"),
+    ("--backoff-max", float, "Longest wait between two runs, seconds.  [default: 600]"),
+    ("--timeout", float, "Longest run of a job, seconds.  [default: 600]"),
+    ("--lease", float, "Seconds a silent worker keeps its jobs.  [default: 30]"),
+    ("--max-crashes", int, "Crashes while alone that bury a job.  [default: 2]"),
+)
+_FIELDS = {
+    "backoff_initial": "backoff_initial_s",
+    "backoff_max": "backoff_max_s",
+    "timeout": "timeout_s",
+    "lease": "lease_s",
+}
+
+
+def _setting_options(function: Any) -> Any:
+    for flag, kind, text in reversed(SETTINGS):
+        name = flag.removeprefix("--").upper().replace("-", "_")
+        bounds = click.IntRange(0, 100_000) if kind is int else click.FloatRange(0, 604_800)
+        function = click.option(flag, type=bounds, envvar=f"FLUME_{name}", help=text)(function)
+    return function
+
+
+def logging_options(style: str) -> Any:
+    """Return a decorator that adds the options of a process' logs and health."""
+
+    def decorate(function: Any) -> Any:
+        for option in (
+            click.option(
+                "--health-port",
+                type=click.IntRange(0, 65535),
+                envvar="FLUME_HEALTH_PORT",
+                help="Serve /startupz, /healthz, /readyz and /metrics there; 0 takes a free port.",
+            ),
+            click.option(
+                "--log-config",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                envvar="FLUME_LOG_CONFIG",
+                help="A logging.config dictionary (YAML or JSON); then it alone counts.",
+            ),
+            click.option(
+                "--log-level",
+                type=click.Choice(["debug", "info", "warning", "error"]),
+                default="info",
+                envvar="FLUME_LOG_LEVEL",
+                show_default=True,
+                help="debug adds a line for each completed job.",
+            ),
+            click.option(
+                "--log-format",
+                type=click.Choice(["json", "text"]),
+                default=style,
+                envvar="FLUME_LOG_FORMAT",
+                show_default=True,
+                help="Of the log lines.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--manifest",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="FLUME_MANIFEST",
+    help="A Pipeline manifest; the options below count before it.",
+)
+@click.option("-q", "--queue", envvar="FLUME_QUEUE", help="Queue whose jobs are run.")
+@click.option(
+    "-m",
+    "--module",
+    "modules",
+    multiple=True,
+    envvar="FLUME_MODULES",
+    help="Module whose handlers may run; give it again for more.",
+)
+@click.option("--pipeline", envvar="FLUME_PIPELINE", help="Name in metrics.  [default: the queue]")
+@_setting_options
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, 86_400),
+    default=55.0,
+    envvar="FLUME_GRACE",
+    show_default=True,
+    help="Seconds to finish what runs after SIGTERM.",
+)
+@click.option("--until-empty", is_flag=True, help="Stop once nothing is left to run.")
+@logging_options("json")
+@server_options
+@pass_server
+def worker(
+    server: Server,
+    /,
+    manifest: Path | None,
+    queue: str | None,
+    modules: tuple[str, ...],
+    pipeline: str | None,
+    grace: float,
+    until_empty: bool,
+    health_port: int | None,
+    log_config: Path | None,
+    log_level: str,
+    log_format: str,
+    **given: Any,
+) -> int:
+    """Run the jobs of one queue until SIGTERM.
+
+    Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
+    were past their timeout and did not return.
+    """
+    from flume.delivery.python import load
+    from flume.keys import DEFAULT_PREFIX, check_prefix
+    from flume.runtime import logs
+    from flume.runtime.process import ProcessConfig, run
+    from flume.runtime.worker import WorkerConfig
+
+    logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
+    settings, named, name = _settings(manifest, queue, modules, given)
+    config = WorkerConfig(
+        settings=settings,
+        loaded=load(named),
+        url=server.url,
+        prefix=check_prefix(server.prefix or DEFAULT_PREFIX),
+        pipeline=pipeline or name,
+        grace_s=grace,
+    )
+    return run(ProcessConfig([config], health_port=health_port, until_empty=until_empty))
+
+
+def _settings(
+    manifest: Path | None, queue: str | None, modules: tuple[str, ...], given: dict[str, Any]
+) -> Any:
+    """Return the settings, the modules and the pipeline's name: flags before the manifest."""
+    from dataclasses import replace
+
+    from flume.keys import check_queue
+    from flume.pipeline import PipelineSettings
+
+    name = queue or ""
+    if manifest is not None:
+        from flume.local.run import read_manifests
+
+        found = read_manifests([manifest])
+        if len(found) != 1:
+            raise click.UsageError(f"{manifest} holds {len(found)} pipelines; a worker runs one.")
+        settings, name = found[0].settings(), found[0].metadata.name
+        modules = modules or tuple(found[0].spec.modules or ())
+        if queue is not None:
+            settings = replace(settings, queue=check_queue(queue))
+    elif queue is None:
+        raise click.UsageError("Name a queue with --queue, or a manifest with --manifest.")
+    else:
+        settings = PipelineSettings(check_queue(queue))
+    if not modules:
+        raise click.UsageError("Name the module that has the handlers: --module app.jobs.")
+    flags = {_FIELDS.get(key, key): value for key, value in given.items() if value is not None}
+    for field, least in (("max_demand", 1), ("concurrency", 1), ("timeout_s", 0.1), ("lease_s", 1)):
+        if field in flags and flags[field] < least:
+            raise click.UsageError(f"{field} is {flags[field]:g}; use at least {least:g}.")
+    return replace(settings, **flags), modules, name

