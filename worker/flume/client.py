@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from flume import operations, recording
 from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
-from flume.commands.client import ENQUEUE_AT_ONCE, Counts, Sent
+from flume.commands.client import Counts, Sent
 from flume.commands.command import Command
 from flume.connection import AsyncConnections
 from flume.errors import ServerUnavailableError
@@ -21,7 +21,7 @@ from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue, queues_key
 from flume.operations import Operation, WorkerInfo
-from flume.sending import Call, Due, Lanes, as_job, plan, ready_call
+from flume.sending import Call, Due, Group, Lanes, as_job, plan
 from flume.sync_client import RESEND_PAUSE
 
 P = ParamSpec("P")
@@ -190,9 +190,7 @@ class AsyncClient:
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
-                job.queue = queue
-            recording.active.record(queue, jobs, due)
-            return jobs
+            return recording.active.record(queue, jobs, due)
         duplicates: dict[str, Job] = {}
         for call in plan(keys, jobs, self._lanes, limit=self._limit, due=due):
             sent = await self._deliver(call)
@@ -212,9 +210,9 @@ class AsyncClient:
         key = (queue, job.body.handler)
         group = self._gathering.get(key)
         if group is not None:
-            if len(group.jobs) >= ENQUEUE_AT_ONCE - 1:
-                del self._gathering[key]  # full: the next caller starts another
-            answered = group.add(job, data)
+            answered, is_full = group.join(job, data)
+            if is_full:
+                del self._gathering[key]  # the next caller starts another
             if not await answered:  # its sender was cancelled: the job knows the call in doubt
                 await self._send(queue, [job], None)
             return job
@@ -224,8 +222,7 @@ class AsyncClient:
                 await asyncio.sleep(0)  # callers who were just answered come again at once
                 if self._gathering.get(key) is group:
                     del self._gathering[key]
-                call = ready_call(keys, group.jobs, group.entries, self._lanes)
-                await self._deliver(call)
+                await self._deliver(group.call(keys, self._lanes))
         except Exception as error:
             group.fail(error)
             raise
@@ -250,8 +247,7 @@ class AsyncClient:
         except asyncio.CancelledError:
             call.is_in_doubt()
             raise
-        call.is_applied()
-        self._lanes.give_back(call.lane)
+        self._lanes.answered(call, sent)
         if not sent.is_known and call.queue not in self._warned:
             self._warned.add(call.queue)
             logger.warning("queue_unconfigured", extra={"queue": call.queue})
@@ -269,6 +265,7 @@ class AsyncClient:
             await asyncio.sleep(RESEND_PAUSE)
 
     async def _drive(self, operation: Operation[T]) -> T:
+        recording.refuse_reading()
         reply = None
         while True:
             try:
@@ -289,22 +286,21 @@ class AsyncClient:
         return keys
 
 
-class _Gathering:
+class _Gathering(Group):
     """Jobs of one queue and handler that go out in one call, and who waits for it."""
 
-    __slots__ = ("_waiting", "entries", "jobs")
+    __slots__ = ("_waiting",)
 
     def __init__(self, job: Job, data: bytes) -> None:
-        self.jobs = [job]
-        self.entries: list[str | bytes | int] = [job.id, data]
+        super().__init__()
         self._waiting: list[asyncio.Future[bool]] = []
+        self.add(job, data)
 
-    def add(self, job: Job, data: bytes) -> asyncio.Future[bool]:
-        self.jobs.append(job)
-        self.entries += (job.id, data)
+    def join(self, job: Job, data: bytes) -> tuple[asyncio.Future[bool], bool]:
+        """Add a job; return its answer to come, and whether it filled the group."""
         answered = asyncio.get_running_loop().create_future()
         self._waiting.append(answered)
-        return answered
+        return answered, self.add(job, data)
 
     def answer(self, *, is_sent: bool) -> None:
         for answered in self._waiting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -14,8 +14,6 @@ from flume.keys import check_handler
 from flume.options import NO_OPTIONS, Options
 
 __all__ = [
-    "AnyHandler",
-    "AsyncFunction",
     "Handler",
     "Options",
     "Ref",
@@ -312,7 +310,3 @@ def defined_below(modules: Iterable[str]) -> tuple[dict[str, Handler[..., Any]],
 
 def _seconds(value: timedelta | None) -> float | None:
     return None if value is None else value.total_seconds()
-
-
-AnyHandler = Handler[..., Any]
-AsyncFunction = Callable[..., Awaitable[Any]]

@@ -32,7 +32,7 @@ class JobState(StrEnum):
 class Job(msgspec.Struct):
     """A job that has been, or is to be, enqueued.
 
-    Sending the same object again is safe: it cannot get in twice.
+    Sending the same object again is safe: it cannot get in twice, also once it has run.
     """
 
     id: str
@@ -46,6 +46,8 @@ class Job(msgspec.Struct):
     """A live job holds the same unique key, so that one is returned and this was not enqueued."""
     in_doubt: Any = None
     """The unanswered call that carried this job; sending the job again repeats that very call."""
+    sent_by: str | None = None
+    """The client that enqueued it, which leaves it out when it is sent again."""
 
     @property
     def handler(self) -> str:

@@ -8,21 +8,24 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flume.codec import encode_new
 from flume.commands.client import ENQUEUE_AT_ONCE, NOT_UNIQUE, Lane, Sent, Unique, enqueue, schedule
 from flume.commands.command import Argument, Command
-from flume.errors import HandlerError, ScheduleError
+from flume.errors import ConfigurationError, HandlerError, ScheduleError
 from flume.handler import Handler, Ref, ref
 from flume.job import Job
 from flume.keys import Keys
 
 CALL_BYTES = 1024 * 1024
 """Bytes of bodies in one call: a few ms of network, and far below what Redis accepts."""
+
+_MS = timedelta(milliseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LATEST = timedelta(days=3660)
 """Furthest time a job may be scheduled for; anything later is a slip of units."""
@@ -47,7 +50,7 @@ class Due:
                 f"{wait} from now is out of range: use 0 to {LATEST.days} days. Nothing was "
                 "enqueued."
             )
-        return cls(wait_ms=round(wait.total_seconds() * 1000))
+        return cls(wait_ms=-(-wait // _MS))  # rounded up: never before its time
 
     @classmethod
     def when(cls, moment: datetime) -> Due:
@@ -56,16 +59,16 @@ class Due:
         Raises:
             ScheduleError: If ``moment`` has no time zone or is more than ten years away.
         """
-        if moment.tzinfo is None:
+        if moment.utcoffset() is None:
             raise ScheduleError(
                 f"{moment.isoformat()} has no time zone, so it is not known when that is. Use "
                 "datetime.now(timezone.utc) or an aware datetime. Nothing was enqueued."
             )
-        if moment - datetime.now(moment.tzinfo) > LATEST:
+        if moment - datetime.now(UTC) > LATEST:
             raise ScheduleError(
                 f"{moment.isoformat()} is more than {LATEST.days} days away. Nothing was enqueued."
             )
-        return cls(at_ms=max(0, round(moment.timestamp() * 1000)))
+        return cls(at_ms=max(0, -((_EPOCH - moment) // _MS)))  # rounded up: never before its time
 
 
 @dataclass(eq=False, slots=True)
@@ -76,23 +79,21 @@ class Call:
     jobs: list[Job]
     lane: Lane
     command: Command[Sent]
+    was_in_doubt: bool = False
+    """No answer came in time, so that each holder of its jobs may repeat it."""
 
     def is_in_doubt(self) -> None:
         """Note that no answer came: sending any of the jobs again repeats this very call."""
+        self.was_in_doubt = True
         for job in self.jobs:
             job.in_doubt = self
-
-    def is_applied(self) -> None:
-        """Note that the jobs are in Redis."""
-        for job in self.jobs:
-            job.queue = self.queue
-            job.in_doubt = None
 
 
 @dataclass(slots=True)
 class Lanes:
     """The lanes of one client: each has one call under way at a time."""
 
+    client: str = field(default_factory=lambda: secrets.token_hex(8))
     _free: deque[Lane] = field(default_factory=deque)
     _pid: int = field(default_factory=os.getpid)
 
@@ -107,32 +108,45 @@ class Lanes:
             return Lane(secrets.token_hex(8), 1)
         return Lane(last.name, last.number + 1)
 
-    def give_back(self, lane: Lane) -> None:
-        """Let others use the lane.  A lane whose last call is in doubt is never given back."""
-        self._free.append(lane)
+    def answered(self, call: Call, sent: Sent) -> None:
+        """Note that the jobs of a call are in Redis, and let others use its lane.
+
+        Not the lane of a call that was in doubt: several may have repeated it, and each would
+        give the lane back.  Two calls in one lane would take each other for a resend.
+        """
+        if not sent.holder:  # else its job was refused as a duplicate
+            queue, client = call.queue, self.client
+            for job in call.jobs:
+                job.queue = queue
+                job.sent_by = client
+        if call.was_in_doubt:
+            for job in call.jobs:
+                job.in_doubt = None
+        else:
+            self._free.append(call.lane)
 
 
-def as_job(
-    handler: Handler[..., Any] | Ref | str, args: Sequence[Any], kwargs: dict[str, Any]
-) -> Job:
-    """Return the job for a call of ``handler``, given as an object or by name.
+def as_job(handler: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Job:
+    """Return the job for a call of ``handler``: a ``Handler``, a ``Ref`` or a name.
 
     Raises:
-        HandlerError: If it is neither.
+        HandlerError: If it is none of them.
         NameRefusedError: If the name cannot name a handler.
     """
     if isinstance(handler, str):
         return ref(handler).job(*args, **kwargs)
-    if not isinstance(handler, Handler | Ref):
+    if not isinstance(handler, Handler | Ref):  # from code that no type checker has seen
         name = getattr(handler, "__qualname__", repr(type(handler)))
         raise HandlerError(f"{name} is no handler: put @handler above the function.")
     return handler.job(*args, **kwargs)
 
 
 def plan(
-    keys: Keys, jobs: Iterable[Job], lanes: Lanes, *, limit: int, due: Due | None = None
+    keys: Keys, jobs: list[Job], lanes: Lanes, *, limit: int, due: Due | None = None
 ) -> Iterator[Call]:
     """Yield the calls that carry ``jobs``; each takes its lane as it is yielded.
+
+    A job that this client has stored in this queue is left out: it may have run already.
 
     Args:
         keys: Of the queue.
@@ -143,63 +157,93 @@ def plan(
 
     Raises:
         PayloadError: If a job cannot be kept.  Calls yielded before may have been sent.
+        ConfigurationError: If a job may be in another queue.
     """
-    groups: dict[str, _Group] = {}
-    repeated: set[int] = set()
-    for job in jobs:
-        if job.in_doubt is not None:
-            if id(job.in_doubt) not in repeated:
-                repeated.add(id(job.in_doubt))
-                yield job.in_doubt
+    groups: dict[str, Group] = {}
+    for job in _each_once(jobs, keys, lanes):
+        handler = job.body.handler
+        if job.unique is not None or job.in_doubt is not None:
+            if handler in groups:  # those of its handler that came before go before it
+                yield groups.pop(handler).call(keys, lanes, due)
+            yield _call_alone(job, keys, lanes, limit, due)
             continue
         data = encode_new(job.body, limit=limit)
-        if job.unique is not None:
-            unique = Unique(job.unique, job.unique_for_ms)
-            yield _call(keys, [job], [job.id, data], lanes, unique, due)
-            continue
-        group = groups.get(job.body.handler)
-        if group is None:
-            group = groups[job.body.handler] = _Group()
-        group.jobs.append(job)
+        try:
+            group = groups[handler]
+        except KeyError:
+            group = groups[handler] = Group()
+        group.jobs.append(job)  # as Group.add, whose call costs as much as the rest of this loop
         group.entries.append(job.id)
         group.entries.append(data)
         group.size += len(data)
-        if len(group.jobs) >= ENQUEUE_AT_ONCE or group.size >= CALL_BYTES:
-            yield _call(keys, group.jobs, group.entries, lanes, NOT_UNIQUE, due)
-            del groups[job.body.handler]
+        if group.size >= CALL_BYTES or len(group.jobs) >= ENQUEUE_AT_ONCE:
+            yield groups.pop(handler).call(keys, lanes, due)
     for group in groups.values():
-        yield _call(keys, group.jobs, group.entries, lanes, NOT_UNIQUE, due)
+        yield group.call(keys, lanes, due)
 
 
-def ready_call(
-    keys: Keys, jobs: list[Job], entries: list[Argument], lanes: Lanes
-) -> Call:
-    """Return the call that carries jobs of one handler, already encoded: id, body in turn."""
-    return _call(keys, jobs, entries, lanes, NOT_UNIQUE, None)
+def _each_once(jobs: list[Job], keys: Keys, lanes: Lanes) -> list[Job]:
+    """Return the jobs to send, without those that others carry and those that are stored."""
+    new = {job.id for job in jobs if job.queue is None and job.in_doubt is None}
+    if len(new) == len(jobs):
+        return jobs
+    once: dict[str, Job] = {}
+    carried: set[str] = set()
+    for job in jobs:
+        if job.id in carried or (job.queue == keys.queue and job.sent_by == lanes.client):
+            continue
+        if job.in_doubt is not None:
+            carried.update(other.id for other in job.in_doubt.jobs)
+        once.setdefault(job.id, job)
+    return list(once.values())
 
 
-class _Group:
-    __slots__ = ("entries", "jobs", "size")
+def _call_alone(job: Job, keys: Keys, lanes: Lanes, limit: int, due: Due | None) -> Call:
+    """Return the call of a job that cannot go with others."""
+    call: Call | None = job.in_doubt
+    if call is None:
+        group = Group(Unique(job.unique or "", job.unique_for_ms))
+        group.add(job, encode_new(job.body, limit=limit))
+        return group.call(keys, lanes, due)
+    if call.queue != keys.queue:
+        raise ConfigurationError(
+            f"job {job.id} may be in the queue {call.queue} already: no answer came when it was "
+            f"sent. Send it there again before {keys.queue}, or make another job."
+        )
+    return call
 
-    def __init__(self) -> None:
+
+class Group:
+    """Jobs of one handler that go out in one call."""
+
+    __slots__ = ("entries", "jobs", "size", "unique")
+
+    def __init__(self, unique: Unique = NOT_UNIQUE) -> None:
         self.jobs: list[Job] = []
         self.entries: list[Argument] = []
         self.size = 0
+        self.unique = unique
 
+    def add(self, job: Job, data: bytes) -> bool:
+        """Add a job with its encoded body; return whether that filled the group."""
+        self.jobs.append(job)
+        self.entries += (job.id, data)
+        self.size += len(data)
+        return self.size >= CALL_BYTES or len(self.jobs) >= ENQUEUE_AT_ONCE
 
-def _call(
-    keys: Keys,
-    jobs: list[Job],
-    entries: list[Argument],
-    lanes: Lanes,
-    unique: Unique,
-    due: Due | None,
-) -> Call:
-    lane, handler = lanes.take(), jobs[0].body.handler
-    if due is None:
-        command = enqueue(keys, lane, handler, entries, unique)
-    else:
-        command = schedule(
-            keys, lane, handler, entries, unique, due_ms=due.at_ms, wait_ms=due.wait_ms
-        )
-    return Call(keys.queue, jobs, lane, command)
+    def call(self, keys: Keys, lanes: Lanes, due: Due | None = None) -> Call:
+        """Return the call that carries the jobs, in a lane of its own until it is answered."""
+        lane, handler = lanes.take(), self.jobs[0].body.handler
+        if due is None:
+            command = enqueue(keys, lane, handler, self.entries, self.unique)
+        else:
+            command = schedule(
+                keys,
+                lane,
+                handler,
+                self.entries,
+                self.unique,
+                due_ms=due.at_ms,
+                wait_ms=due.wait_ms,
+            )
+        return Call(keys.queue, self.jobs, lane, command)

@@ -183,14 +183,11 @@ class Client:
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
-                job.queue = queue
-            recording.active.record(queue, jobs, due)
-            return jobs
+            return recording.active.record(queue, jobs, due)
         calls = plan(keys, jobs, self._lanes, limit=self._limit, due=due)
         duplicates: dict[str, Job] = {}
         for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
-            call.is_applied()
-            self._lanes.give_back(call.lane)
+            self._lanes.answered(call, sent)
             if not sent.is_known:
                 self._warn(queue)
             if sent.holder:
@@ -213,12 +210,12 @@ class Client:
         try:
             for reply in self._connections.run_overlapped(commands()):
                 if isinstance(reply, ServerUnavailableError):
-                    yield under_way[0], self._resend(under_way[0].command, under_way[0])
+                    sent = self._resend(under_way[0].command, under_way[0])
                 elif isinstance(reply, Exception):
                     raise reply
                 else:
-                    yield under_way[0], reply
-                under_way.popleft()
+                    sent = reply
+                yield under_way.popleft(), sent
         finally:
             for call in under_way:  # an error left these without an answer
                 call.is_in_doubt()
@@ -243,6 +240,7 @@ class Client:
                 ) from error
 
     def _drive(self, operation: Operation[T]) -> T:
+        recording.refuse_reading()
         reply = None
         while True:
             try:

@@ -9,7 +9,9 @@ from functools import cache
 from importlib.resources import files
 
 _INCLUDE = re.compile(r"^--@include (\w+)$", re.MULTILINE)
-_KEY_LINE = re.compile(r"^-- KEYS\[\d+(?P<more>…)?\]\s+(?P<names>[\w, ]+?)\s{2,}(?P<types>[\w, ]+?)\s{2,}")
+_KEY_LINE = re.compile(
+    r"^-- KEYS\[\d+(?P<more>…)?\]\s+(?P<names>[\w, ]+?)\s{2,}(?P<types>[\w, ]+?)\s{2,}"
+)
 _TIME = "redis.call('TIME')"
 
 
@@ -56,9 +58,14 @@ def script(name: str, shift_ms: int = 0) -> Script:
     """
     source = _INCLUDE.sub(lambda found: read(f"include/{found[1]}"), read(name))
     if shift_ms:
-        shifted = (
-            f"(function() local t = {_TIME}; "
-            f"return {{tostring(tonumber(t[1]) + {shift_ms // 1000}), t[2]}} end)()"
-        )
-        source = source.replace(_TIME, shifted)
+        source = source.replace(_TIME, _shifted(shift_ms))
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def _shifted(shift_ms: int) -> str:
+    """Return Lua for what TIME returns, moved."""
+    return (
+        f"(function() local t = {_TIME}; local us = t[2] + {shift_ms % 1000 * 1000}; "
+        f"local s = t[1] + {shift_ms // 1000} + math.floor(us / 1000000); "
+        "return {string.format('%.0f', s), string.format('%.0f', us % 1000000)} end)()"
+    )
