@@ -30,7 +30,9 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        style = "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= 30 else ""
+        style = (
+            "red" if record.levelno >= logging.ERROR else "yellow" if record.levelno >= 30 else ""
+        )
         self._console.print(Text(self.format(record), style=style), soft_wrap=True)
 
 

@@ -167,9 +167,7 @@ class Heartbeat:
         """
         identity = self._identity
         record = msgspec.json.encode(self._record())
-        number = self._connections.run(
-            commands.register(self._keys, identity.worker_id, record)
-        )
+        number = self._connections.run(commands.register(self._keys, identity.worker_id, record))
         if number < 0:
             raise ServerError(
                 f"queue {self._keys.queue} has 2,048 workers, and a fence has no room for more. "

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from flume import codec
 from flume.codec import Body
 from flume.commands import worker as commands
+from flume.commands.client import Lane
 from flume.commands.command import Argument, Command
 from flume.current import HeldJob
 from flume.errors import ServerError
 from flume.keys import Keys
 from flume.runtime.link import Link
-from flume.sending import Lanes
 
 FLIGHTS = 4
 """Calls under way at once: enough to hide a round trip, few enough to be large."""
@@ -47,7 +48,7 @@ class Completer:
         self._link = link
         self._spawn = spawn
         self._on_refused = on_refused
-        self._lanes = Lanes()
+        self._lanes = [Lane(secrets.token_hex(8), 0) for _ in range(FLIGHTS)]
         self._loop = asyncio.get_running_loop()
         self._completed: dict[int, list[bytes]] = {}
         self._discarded: dict[int, list[bytes]] = {}
@@ -116,9 +117,10 @@ class Completer:
             groups = _groups(self._discarded)
             return commands.complete(self._keys, groups, counter="discarded"), _nothing
         if self._retries:
-            lane = self._lanes.take()
+            last = self._lanes.pop()  # one for each flight, so there is one
+            lane = Lane(last.name, last.number + 1)
             jobs = _cut(self._retries, 5 * commands.OUTCOMES_AT_ONCE)
-            return commands.retry(self._keys, lane, jobs), lambda: self._lanes.give_back(lane)
+            return commands.retry(self._keys, lane, jobs), lambda: self._lanes.append(lane)
         if self._burials:
             jobs = _cut(self._burials, 3 * commands.OUTCOMES_AT_ONCE)
             return commands.bury(self._keys, jobs), _nothing
@@ -132,13 +134,13 @@ class Completer:
     async def _fly(self, command: Command[list[bytes]], give_back: Callable[[], None]) -> None:
         try:
             refused = await self._link.deliver(command)
-            give_back()
             if refused and command.script != "release":
                 self._on_refused(refused)
         except ServerError:
             # The jobs' leases lapse, and they run again: better than a worker that stops here.
             logger.exception("outcome_not_stored", extra={"queue": self._keys.queue})
         finally:
+            give_back()
             self._flights -= 1
             self._send()
             self._landed.set()

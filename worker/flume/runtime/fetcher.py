@@ -72,7 +72,7 @@ class Fetcher:
         self._wakes = [keys.wake(name) for name in self._names]
         self._blocked: asyncio.Task[Any] | None = None
         self._room = asyncio.Event()
-        self.is_stopping = False
+        self.stopping = asyncio.Event()  # only looked at: a signal handler sets it
         self._refusal = ""
         lane.on_room = self.look
 
@@ -83,7 +83,7 @@ class Fetcher:
 
     def stop(self) -> None:
         """Claim no more.  What a claim under way brings is for ``run``'s caller to release."""
-        self.is_stopping = True
+        self.stopping.set()
         self._room.set()
         if self._blocked is not None:
             self._blocked.cancel()
@@ -92,7 +92,7 @@ class Fetcher:
         """Claim until stopped; return what came too late to be started."""
         ahead: asyncio.Task[Claimed] | None = None
         fence = limit = 0
-        while not self.is_stopping:
+        while not self.stopping.is_set():
             if ahead is None:
                 limit = self._limit()
                 if limit <= 0:
@@ -101,7 +101,7 @@ class Fetcher:
                 fence, ahead = self._begin(limit)
             jobs, claimed = self._hold(await ahead, fence)
             ahead = None
-            if self.is_stopping:
+            if self.stopping.is_set():
                 return jobs
             if claimed.suspicion is Suspicion.EMPTY_YOURSELF:
                 self._demand.must_empty = True
@@ -168,7 +168,7 @@ class Fetcher:
                     self._refusal = ""
                     self._report(claimed, time.monotonic() - started)
                     return claimed
-                if self.is_stopping:
+                if self.stopping.is_set():
                     return Claimed(0, Suspicion.NONE, 0, [], [])
                 await self._pause(self._rng.uniform(wait / 2, wait))
                 wait = min(LONGEST_WAIT_S, wait * 2)
@@ -211,11 +211,9 @@ class Fetcher:
         try:
             await self._blocked
         except asyncio.CancelledError:
-            if not self.is_stopping:
+            if not self.stopping.is_set():
                 raise
         except ServerError:
             await asyncio.sleep(FIRST_WAIT_S)  # the claim that follows says it, and waits
         finally:
             self._blocked = None
-
-

@@ -108,8 +108,8 @@ class Lane(ABC):
             return False
         handler = self.handlers.get(body.handler)
         if handler is None:
-            error = HandlerError(f"the body names {body.handler!r}, which its list does not.")
-            self._ended(job, error, 0.0)
+            unknown = HandlerError(f"the body names {body.handler!r}, which its list does not.")
+            self._ended(job, unknown, 0.0)
             return False
         job.handler = handler
         job.queue = self._queue

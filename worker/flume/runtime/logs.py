@@ -61,7 +61,7 @@ def configure(*, style: str = "json", level: str = "info", config: str | None = 
     Args:
         style: ``json`` or ``text``.
         level: ``debug`` adds a line for each completed job.
-        config: A file with a ``logging.config`` dictionary in JSON or YAML, which then alone counts.
+        config: A file with a ``logging.config`` dictionary (JSON or YAML); then it alone counts.
 
     Raises:
         ConfigurationError: If the style or level is none, or the file cannot be used.
@@ -83,9 +83,9 @@ def configure(*, style: str = "json", level: str = "info", config: str | None = 
 
 
 def _from_file(path: Path) -> None:
-    try:
-        import yaml
+    import yaml
 
+    try:
         logging.config.dictConfig(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigurationError(

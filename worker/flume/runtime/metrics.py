@@ -96,9 +96,7 @@ class Metrics:
             labels=[*names, "handler", "outcome"],
         )
         for (handler, outcome), histogram in list(self.jobs.items()):
-            jobs.add_metric(
-                [*values, handler, outcome], histogram.cumulative(), histogram.total
-            )
+            jobs.add_metric([*values, handler, outcome], histogram.cumulative(), histogram.total)
         yield jobs
         for name, text, histogram in (
             ("flume_claim_jobs", "Jobs a claim brought.", self.claim_jobs),

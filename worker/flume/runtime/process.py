@@ -130,7 +130,7 @@ def _health(port: int | None, workers: Sequence[Worker], pulse: _Pulse) -> Itera
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     for worker in workers:
-        registry.register(worker.metrics)  # type: ignore[arg-type]
+        registry.register(worker.metrics)
 
     def ready() -> tuple[bool, str]:
         waiting = [worker.keys.queue for worker in workers if not worker.is_ready]
@@ -164,5 +164,3 @@ async def _stop_when_empty(workers: Sequence[Worker]) -> None:
                 break
     for worker in workers:
         worker.stop()
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from flume.current import HeldJob
@@ -91,21 +91,13 @@ class Settler:
         for job in lost:
             self._demand.drop(job)
             job.ending, job.is_settled = "lost", True
-        self.refused(job_ids)
+        report_lost(self._metrics, job_ids)
         return lost
-
-    def refused(self, job_ids: Sequence[bytes]) -> None:
-        """Count and report leases that were lost."""
-        self._metrics.leases_lost += len(job_ids)
-        names = tuple(job_id.decode() for job_id in job_ids)
-        extra = {"queue": self._queue, "count": len(names), "job_ids": names[:10]}
-        logger.warning("lease_lost", extra=extra)
-        bus.publish(LeaseLost(self._queue, names))
 
     def _failed(self, job: HeldJob, error: BaseException, duration: float) -> None:
         if job.body is None or job.handler is None:  # it cannot be read: kept as it is
             self._completer.bury(job, None)
-            self._report("job_buried", JobBuried, job, duration, error)
+            self._report(JobBuried, "buried", job, duration, error=error)
             return
         if isinstance(error, asyncio.CancelledError) and job.ending == "shutdown":
             self._demand.held[job.id] = job  # taken back for ``release`` to let go
@@ -120,24 +112,24 @@ class Settler:
         )
         if isinstance(verdict, Again):
             self._completer.retry(job, verdict.body, verdict.after_s)
-            self._report("job_retried", JobRetried, job, duration, error, verdict.after_s)
+            self._report(JobRetried, "retried", job, duration, error=error, after_s=verdict.after_s)
         elif verdict.body is not None:
             self._completer.bury(job, verdict.body)
-            self._report("job_buried", JobBuried, job, duration, error)
+            self._report(JobBuried, "buried", job, duration, error=error)
         else:
             self._completer.discard(job)
-            self._report("job_discarded", JobDiscarded, job, duration, error)
+            self._report(JobDiscarded, "discarded", job, duration, error=error)
 
     def _report(
         self,
-        message: str,
-        kind: type[Event],
+        kind: Callable[..., Event],
+        outcome: str,
         job: HeldJob,
         duration: float,
+        *,
         error: BaseException,
         after_s: float | None = None,
     ) -> None:
-        outcome = message.removeprefix("job_")
         self._metrics.ran(_handler_name(job), outcome, duration)
         fields = self._fields(job, duration)
         # The error's text may hold what the job was about: it stays with the job, out of the log.
@@ -147,9 +139,8 @@ class Settler:
             fields["after_s"] = round(after_s, 3)
             details = (after_s, error)
         level = logging.ERROR if outcome == "buried" else logging.WARNING
-        logger.log(level, message, extra=fields)
-        if bus.wants(kind):
-            bus.publish(kind(*self._subject(job), duration, *details))
+        logger.log(level, f"job_{outcome}", extra=fields)  # noqa: G004
+        bus.publish(kind(*self._subject(job), duration, *details))
 
     def _subject(self, job: HeldJob) -> tuple[str, str, str, int]:
         attempt = job.body.attempts + 1 if job.body else 1
@@ -164,6 +155,15 @@ class Settler:
             "attempt": attempt,
             "duration_s": round(duration, 6),
         }
+
+
+def report_lost(metrics: Metrics, job_ids: Sequence[bytes]) -> None:
+    """Count and report jobs whose lease is lost; their outcomes were, or will be, refused."""
+    metrics.leases_lost += len(job_ids)
+    names = tuple(job_id.decode() for job_id in job_ids)
+    extra = {"queue": metrics.queue, "count": len(names), "job_ids": names[:10]}
+    logger.warning("lease_lost", extra=extra)
+    bus.publish(LeaseLost(metrics.queue, names))
 
 
 def _handler_name(job: HeldJob) -> str:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import msgspec
 
-from flume import codec
 from flume.backoff import retry_delay
 from flume.codec import Body
 from flume.options import Options
@@ -62,7 +61,9 @@ def judge(
         return Given(failed)
     if isinstance(error, Retry) and error.after is not None:
         return Again(error.after.total_seconds(), failed)
-    initial = _first(body.backoff_initial_s, _s(defaults.backoff_initial), settings.backoff_initial_s)
+    initial = _first(
+        body.backoff_initial_s, _s(defaults.backoff_initial), settings.backoff_initial_s
+    )
     maximum = _first(body.backoff_max_s, _s(defaults.backoff_max), settings.backoff_max_s)
     return Again(retry_delay(attempt, initial=initial, maximum=maximum, rng=rng), failed)
 

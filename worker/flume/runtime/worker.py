@@ -22,23 +22,24 @@ from flume.errors import ServerUnavailableError
 from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
 from flume.keys import DEFAULT_PREFIX, Keys, queues_key
 from flume.pipeline import PipelineSettings
-from flume.runtime.async_lane import AsyncLane
 from flume.runtime.beat import Heartbeat
 from flume.runtime.completer import Completer
 from flume.runtime.demand import Demand
+from flume.runtime.ending import finish
 from flume.runtime.fetcher import Fetcher
 from flume.runtime.identity import Identity, new_worker_id
 from flume.runtime.lane import Lane
+from flume.runtime.lanes import make_lanes
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
-from flume.runtime.settler import Settler
+from flume.runtime.settler import Settler, report_lost
 from flume.runtime.sweeper import give_back_late, sweep
-from flume.runtime.thread_lane import ThreadLane
+from flume.runtime.waiting import wait_for
 
 DEFAULT_GRACE_S = 55.0
 """Seconds to finish what runs after a stop: a pod's default grace of 60 s less its overhead."""
-LAST_CALLS_S = 3.0
-"""Seconds for outcomes and releases once the grace is over."""
+LEAVE_S = 3.0
+"""Seconds for the last call, which takes the worker's record."""
 
 logger = logging.getLogger("flume.worker")
 
@@ -105,7 +106,7 @@ class Worker:
     def stop_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop, from a signal handler or another thread; a second call gives up the grace."""
         for fetcher in self._fetchers:
-            fetcher.is_stopping = True  # at once, also while a handler blocks the loop
+            fetcher.stopping.set()  # at once, also while a handler blocks the loop
         if self._was_asked:
             self._grace_s = 0.0
         self._was_asked = True
@@ -138,7 +139,10 @@ class Worker:
     async def _serve(self, tasks: asyncio.TaskGroup, link: Link, beats: SyncConnections) -> None:
         loop = asyncio.get_running_loop()
         completer = Completer(
-            self.keys, link, spawn=tasks.create_task, on_refused=lambda ids: settler.refused(ids)
+            self.keys,
+            link,
+            spawn=tasks.create_task,
+            on_refused=lambda job_ids: report_lost(self.metrics, job_ids),
         )
         settler = Settler(
             self.keys.queue,
@@ -148,7 +152,7 @@ class Worker:
             self.metrics,
             rng=self._rng,
         )
-        self._make_lanes(settler)
+        self._lanes = make_lanes(self.config.loaded.handlers, self.config.settings, settler.ended)
         heartbeat = Heartbeat(
             self.keys,
             beats,
@@ -176,7 +180,15 @@ class Worker:
         runs = [tasks.create_task(fetcher.run()) for fetcher in self._fetchers]
         try:
             await self._stopping.wait()
-            await self._finish(runs, settler, completer)
+            await finish(
+                self.keys.queue,
+                self._lanes,
+                runs,
+                demand=self._demand,
+                settler=settler,
+                completer=completer,
+                grace_s=lambda: self._grace_s,
+            )
         finally:
             self.is_ready = False
             sweeper.cancel()
@@ -185,25 +197,6 @@ class Worker:
         extra = {"queue": self.keys.queue, "worker_id": self.id, "released": settler.released}
         logger.info("worker_stopped", extra=extra)
         bus.publish(WorkerStopped(self.keys.queue, self.id, settler.released))
-
-    def _make_lanes(self, settler: Settler) -> None:
-        settings = self.config.settings
-        kinds: tuple[tuple[type[AsyncLane] | type[ThreadLane], bool], ...] = (
-            (AsyncLane, True),
-            (ThreadLane, False),
-        )
-        for kind, is_async in kinds:
-            handlers = {
-                name: handler
-                for name, handler in self.config.loaded.handlers.items()
-                if handler.is_async == is_async
-            }
-            if handlers:
-                places = settings.places(is_sync=not is_async)
-                lane = kind(
-                    self.keys.queue, handlers, settings, places=places, ended=settler.ended
-                )
-                self._lanes.append(lane)
 
     def _make_fetchers(self, spawn: Callable[..., Any], link: Link) -> None:
         for lane in self._lanes:
@@ -231,46 +224,14 @@ class Worker:
             else:
                 link.answered()
                 return
-            await _wait(self._stopping, self._rng.uniform(wait / 2, wait))
+            await wait_for(self._stopping, self._rng.uniform(wait / 2, wait))
             wait = min(1.0, wait * 2)
-
-    async def _finish(
-        self, runs: Sequence[asyncio.Task[Any]], settler: Settler, completer: Completer
-    ) -> None:
-        """Let running jobs end within the grace; give back the others."""
-        for lane in self._lanes:
-            while lane.buffer:
-                settler.release(lane.buffer.popleft())
-        _, late = await asyncio.wait(runs, timeout=LAST_CALLS_S)
-        for run in runs:
-            if run not in late:
-                _release_all(settler, run.result())
-        started = time.monotonic()
-        await _until(
-            lambda: not self._demand.held or time.monotonic() - started >= self._grace_s,
-            self.config.grace_s,
-        )
-        for job in list(self._demand.held.values()):
-            job.ending = "shutdown"
-        for lane in self._lanes:
-            for job in list(lane.running.values()):
-                lane.stop_job(job)
-        await _until(lambda: not any(lane.busy() for lane in self._lanes if lane.can_stop), 1.0)
-        for job in list(self._demand.held.values()):
-            settler.release(job)
-        try:
-            async with asyncio.timeout(LAST_CALLS_S):
-                await completer.flush()
-        except TimeoutError:  # their leases lapse, and others run them again
-            logger.error("outcomes_not_stored", extra={"queue": self.keys.queue})
-        for run in late:
-            run.cancel()
 
     async def _leave(self, link: Link) -> None:
         names = sorted(self.config.loaded.handlers)
         command = commands.deregister(self.keys, self._identity.number, self.id, names)
         try:
-            await link.connections.run(command, timeout=LAST_CALLS_S)
+            await link.connections.run(command, timeout=LEAVE_S)
         except ServerUnavailableError:
             logger.warning("worker_not_deregistered", extra={"queue": self.keys.queue})
 
@@ -339,20 +300,3 @@ def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arg
 def _release_all(settler: Settler, jobs: Sequence[Any]) -> None:
     for job in jobs:
         settler.release(job)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition of this process that nobody announces, looking 50 times a second."""
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        await asyncio.sleep(0.02)
-
-

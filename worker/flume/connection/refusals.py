@@ -1,0 +1,73 @@
+"""What Redis answers when it does not do what was asked, as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis.exceptions as refused
+
+from flume.commands.command import Command
+from flume.commands.script import script
+from flume.errors import (
+    FlumeError,
+    ForeignDataError,
+    ServerError,
+    ServerFullError,
+    ServerRefusedError,
+    ServerUnavailableError,
+)
+
+# Answers of a server that is starting, failing over, or not the primary any more.
+_AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")
+
+
+def translate(error: Exception, where: str) -> FlumeError:
+    """Return our error for one of redis-py's."""
+    first = str(error).split(" ", 1)[0]
+    if isinstance(error, refused.AuthenticationError | refused.NoPermissionError) or first in (
+        "NOPERM",
+        "NOAUTH",
+        "WRONGPASS",
+    ):
+        return ServerRefusedError(
+            f"Redis at {where} refused this user: {first}. Check the user and password in the "
+            "URL, and its rights with `flume doctor`."
+        )
+    if isinstance(error, refused.ConnectionError | refused.TimeoutError | OSError) or (
+        first in _AWAY or isinstance(error, refused.ReadOnlyError)
+    ):
+        return ServerUnavailableError(
+            f"Redis at {where} did not answer ({type(error).__name__}). Check that it runs and "
+            "can be reached from here."
+        )
+    if first == "OOM" or isinstance(error, refused.OutOfMemoryError):
+        return ServerFullError(
+            f"Redis at {where} is full: it refuses to store more, and nothing was stored. Raise "
+            "maxmemory, or let workers drain the queues (they go on)."
+        )
+    if first == "MISCONF":
+        return ServerError(
+            f"Redis at {where} refuses writes because it cannot save to disk (MISCONF). Check its "
+            "disk and its log."
+        )
+    if first == "WRONGTYPE" or "user_script" in str(error):
+        return ForeignDataError(
+            f"a script found data at {where} that Flume did not write ({str(error)[:200]}). "
+            "Look at the queue's keys, or give Flume a key prefix of its own."
+        )
+    return ServerError(f"Redis at {where} refused a call: {str(error)[:200]}")
+
+
+def foreign(command: Command[Any], found: Sequence[bytes], where: str) -> ForeignDataError | None:
+    """Return an error that names the key of a wrong type."""
+    expected = script(command.script).key_types(len(command.keys))
+    for key, kind, allowed in zip(command.keys, found, expected, strict=False):
+        name = kind.decode() if isinstance(kind, bytes) else str(kind)
+        if name not in ("none", *allowed):
+            return ForeignDataError(
+                f"the key {key} at {where} is a {name}, and Flume keeps a "
+                f"{' or '.join(allowed)} there. Rename or delete that key, or give Flume a key "
+                "prefix of its own."
+            )
+    return None

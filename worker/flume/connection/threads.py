@@ -1,0 +1,154 @@
+"""Connections for threads."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+import redis.exceptions as refused
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flume.commands.command import Argument, Command
+from flume.commands.script import script
+from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha
+from flume.connection.refusals import foreign, translate
+from flume.connection.urls import address, redis_url
+from flume.errors import FlumeError
+
+T = TypeVar("T")
+
+
+class SyncConnections:
+    """Connections for threads: each call takes one for its duration.
+
+    Args:
+        url: Where Redis is; see ``redis_url``.
+        timeout: Seconds until a reply must have come.
+    """
+
+    def __init__(self, url: str | None = None, *, timeout: float = 10.0) -> None:
+        self.url = redis_url(url)
+        self.where = address(self.url)
+        self.shift_ms = 0  # tests move the clock
+        self._pool = ConnectionPool.from_url(
+            self.url,
+            protocol=2,
+            socket_timeout=timeout,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._idle: deque[Any] = deque()
+        self._pid = os.getpid()
+
+    def run(self, command: Command[T]) -> T:
+        """Send ``command`` once and return what its reply says.
+
+        Raises:
+            ServerError: One of its kinds, as ``flume.errors`` says.
+        """
+        return self.run_all([command])[0]
+
+    def run_all(self, commands: Sequence[Command[T]]) -> list[T]:
+        """Send several commands in one go; the first failure is raised after all were read."""
+        scripts = [script(command.script, self.shift_ms) for command in commands]
+        calls = [evalsha(c, s) for c, s in zip(commands, scripts, strict=True)]
+        replies = self._exchange(calls)
+        for index, reply in enumerate(replies):
+            if isinstance(reply, refused.NoScriptError):
+                replies[index] = self._exchange([eval_(commands[index], scripts[index])])[0]
+        return [self._read(c, reply) for c, reply in zip(commands, replies, strict=True)]
+
+    def run_overlapped(self, commands: Iterable[Command[T]]) -> Iterator[T | FlumeError]:
+        """Yield the reply of each command, or its error; the next is on its way meanwhile.
+
+        Two commands at most are under way, in order.  After a cut those come back as
+        ``ServerUnavailableError`` and the rest go over a new connection.
+        """
+        under_way: deque[Command[T]] = deque()
+        connection = self._take()
+        for command in chain(commands, (None, None)):  # the Nones read what is still under way
+            try:
+                if command is not None:
+                    under_way.append(command)
+                    call = evalsha(command, script(command.script, self.shift_ms))
+                    connection.send_command(*call, check_health=False)
+                if len(under_way) < (1 if command is None else 2):
+                    continue
+                reply = self._reply(connection)
+            except (refused.RedisError, OSError) as error:
+                connection.disconnect()  # it connects again with the next command
+                while under_way:
+                    under_way.popleft()
+                    yield translate(error, self.where)
+                continue
+            outcome = self._outcome(under_way.popleft(), reply)
+            yield outcome
+        self._idle.append(connection)
+
+    def _outcome(self, command: Command[T], reply: Any) -> T | FlumeError:
+        try:
+            if isinstance(reply, refused.NoScriptError):
+                return self.run(command)
+            return self._read(command, reply)
+        except FlumeError as error:
+            return error
+
+    def call(self, *args: Argument) -> Any:
+        """Send one plain command, such as ``"SMEMBERS", key``."""
+        (reply,) = self._exchange([args])
+        if isinstance(reply, Exception):
+            raise translate(reply, self.where) from reply
+        return reply
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _read(self, command: Command[T], reply: Any) -> T:
+        if not isinstance(reply, Exception):
+            return command.read(reply)
+        if str(reply).startswith("WRONGTYPE"):
+            found = self._exchange([("TYPE", key) for key in command.keys])
+            if error := foreign(command, found, self.where):
+                raise error from reply
+        raise translate(reply, self.where) from reply
+
+    def _exchange(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        connection = self._take()
+        try:
+            if len(calls) == 1:
+                connection.send_command(*calls[0], check_health=False)
+            else:
+                connection.send_packed_command(connection.pack_commands(calls), check_health=False)
+            replies = [self._reply(connection) for _ in calls]
+        except (refused.RedisError, OSError) as error:
+            connection.disconnect()
+            raise translate(error, self.where) from error
+        except BaseException:
+            connection.disconnect()  # a half-read reply must not meet the next call
+            raise
+        self._idle.append(connection)
+        return replies
+
+    def _reply(self, connection: Any) -> Any:
+        try:
+            return connection.read_response()
+        except refused.ConnectionError:  # also LOADING and a wrong password
+            raise
+        except refused.ResponseError as error:
+            return error
+
+    def _take(self) -> Any:
+        if self._pid != os.getpid():  # a fork shares sockets: leave them to the parent
+            self._idle = deque()
+            self._pid = os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._pool.make_connection()
