@@ -91,14 +91,25 @@ class JobInfo(msgspec.Struct, frozen=True):
 
 def new_id() -> str:
     """Return a new job id: a UUIDv7 in hex."""
-    return next(new_ids(1))
+    while True:
+        try:
+            tail = _tails.pop()
+        except IndexError:
+            _tails.extend(_draw_tails())
+            continue  # another thread may have taken them all
+        return f"{time.time_ns() // 1_000_000:012x}7{tail}"
 
 
-def new_ids(count: int) -> Iterator[str]:
-    """Yield ``count`` new ids; many at once cost less than one by one."""
-    stamp = f"{time.time_ns() // 1_000_000:012x}7"
+# Random ends of ids, drawn ahead: a system call for each id would double what a job costs to make.
+_tails: list[str] = []
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_tails.clear)
+
+
+def _draw_tails(count: int = 64) -> Iterator[str]:
     digits = os.urandom(10 * count).hex()
     for start in range(0, 20 * count, 20):
-        # Version nibble 7 and variant bits 10 (one of 8, 9, a, b): RFC 9562, section 5.7.
+        # After the version nibble 7: 12 random bits, the variant bits 10 (one of 8, 9, a, b), and
+        # 62 random bits.  RFC 9562, section 5.7.
         variant = "89ab"[int(digits[start + 3], 16) & 3]
-        yield f"{stamp}{digits[start : start + 3]}{variant}{digits[start + 4 : start + 19]}"
+        yield f"{digits[start : start + 3]}{variant}{digits[start + 4 : start + 19]}"
