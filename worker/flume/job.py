@@ -100,6 +100,12 @@ def new_id() -> str:
         return f"{time.time_ns() // 1_000_000:012x}7{tail}"
 
 
+def new_ids(count: int) -> Iterator[str]:
+    """Yield ``count`` new ids."""
+    for _ in range(count):
+        yield new_id()
+
+
 # Random ends of ids, drawn ahead: a system call for each id would double what a job costs to make.
 _tails: list[str] = []
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
