@@ -78,12 +78,20 @@ def die_with_parent() -> None:
 
 def resident_mib(pid: int) -> float:
     """Return the resident memory of a process and its children, in MiB (Linux)."""
+    return _memory_mib(pid, "VmRSS:")
+
+
+def peak_mib(pid: int) -> float:
+    """Return the most resident memory that a process and its children ever had, in MiB (Linux)."""
+    return _memory_mib(pid, "VmHWM:")
+
+
+def _memory_mib(pid: int, field: str) -> float:
     total_kib = 0
     for member in _family(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            status = Path(f"/proc/{member}/status").read_text()
-            found = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
-            total_kib += sum(map(int, found))
+            lines = Path(f"/proc/{member}/status").read_text().splitlines()
+            total_kib += sum(int(line.split()[1]) for line in lines if line.startswith(field))
     return total_kib / 1024
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.processes import check_alive
 from benchmarks.tally import Tally
 
-POLL_SECONDS = 0.002  # 1 % of the shortest drain measured, and 1 % of a core
+POLL_SECONDS = 0.001  # 1 % of the shortest drain measured, and 2 % of a core
 
 
 class DrainStoppedError(RuntimeError):

@@ -69,6 +69,11 @@ class Stamps:
         self._cells.close()
         self.path.unlink(missing_ok=True)
 
+    def is_set(self, job: int) -> bool:
+        """Say whether the job started."""
+        at = job * STAMP_BYTES
+        return any(self._cells[at : at + STAMP_BYTES])
+
     def read(self) -> list[int]:
         """Return one wait for each job; 0 where the job did not start yet."""
         raw = self._cells[:]

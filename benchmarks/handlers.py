@@ -1,0 +1,31 @@
+"""The handlers that Flume's worker runs in the benchmark."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, shared_cells
+from flume import handler
+
+_cells = shared_cells()
+_stamps = shared_cells(STAMPS_VARIABLE)
+_pack_stamp = struct.Struct("=q").pack_into
+
+
+@handler
+async def noop(value: int) -> None:
+    """Do nothing but note that job `value` ran."""
+    _cells[value] += 1
+
+
+@handler
+def noop_sync(value: int) -> None:
+    """Do the same in a thread."""
+    _cells[value] += 1
+
+
+@handler
+async def stamp(value: int, sent_ns: int) -> None:
+    """Note how long job `value` took from before its enqueue until now."""
+    _pack_stamp(_stamps, value * STAMP_BYTES, time.monotonic_ns() - sent_ns)
