@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import struct
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,12 @@ from benchmarks.drains import LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import SPECS, Bound, Figure, UnknownFigureError, chosen
 from benchmarks.machine import Machine, processor_name
-from benchmarks.processes import REPOSITORY
 from benchmarks.race import Drain
 from benchmarks.report import Run, page
 from benchmarks.rivals.contest import MOST_JOBS, TRIAL_JOBS, affordable_jobs
 from benchmarks.rivals.environments import CANDIDATES
 from benchmarks.rivals.results import RivalResult, parse
-from benchmarks.tally import Stamps, Tally
+from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, Stamps, Tally, shared_cells
 
 PROMISED = {
     "drain_async_ratio",
@@ -54,16 +52,13 @@ def test_a_tally_tells_lost_jobs_from_repeated_ones(tmp_path: Path) -> None:
         assert tally.first_missing(jobs) is None
 
 
-def test_stamps_come_back_as_they_were_noted_by_another_process(tmp_path: Path) -> None:
-    """The worker writes with struct, the benchmark reads: both must mean one layout."""
+def test_stamps_come_back_as_the_handler_noted_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker packs integers, the benchmark reads bytes: both must mean one layout."""
     with Stamps(tmp_path / "stamps", 2) as stamps:
-        code = (
-            "from benchmarks.tally import *; from struct import pack_into; "
-            "pack_into('=q', shared_cells(STAMPS_VARIABLE), STAMP_BYTES, 700_000)"
-        )
-        environment = {"FLUME_BENCH_STAMPS": str(stamps.path)}
-        command = [sys.executable, "-c", code]
-        subprocess.run(command, check=True, cwd=REPOSITORY, env=environment)
+        monkeypatch.setenv(STAMPS_VARIABLE, str(stamps.path))
+        struct.pack_into("=q", shared_cells(STAMPS_VARIABLE), STAMP_BYTES, 700_000)
 
         assert stamps.read() == [0, 700_000]
         assert (stamps.is_set(0), stamps.is_set(1)) == (False, True)
@@ -84,7 +79,7 @@ def test_a_part_is_chosen_by_the_start_of_its_figures_names() -> None:
 
 def test_an_unknown_figure_is_refused_with_the_known_ones() -> None:
     """A typo must not run an empty benchmark that looks successful."""
-    with pytest.raises(UnknownFigureError, match="'drian'.*drain_async_ratio"):
+    with pytest.raises(UnknownFigureError, match=r"'drian'.*drain_async_ratio"):
         chosen(["drian"])
 
 
