@@ -61,7 +61,7 @@ def _start(home: Path, port: int, *, keeps: bool) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the worker, which still needs its Redis then
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
     )
 
 
@@ -76,7 +76,7 @@ def _binary() -> str:
     return str(get_binary_path())
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to end this process when the one that started it ends, however that happens."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
