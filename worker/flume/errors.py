@@ -16,6 +16,7 @@
     │   ├── ServerRefusedError      wrong password or missing ACL right
     │   └── ForeignDataError        a key of ours holds what we did not write
     ├── ManifestError             a Pipeline manifest with mistakes
+    ├── NotEmptyError             jobs were left when a test's run was given up
     └── JobError                  something about one job
         ├── JobNotFoundError      no such job (a completed job is forgotten)
         ├── UnreadableJobError    a body that cannot be decoded
@@ -110,6 +111,10 @@ class ForeignDataError(ServerError):
 
 class ManifestError(FlumeError):
     """A Pipeline manifest has mistakes; the message lists all of them, a line each."""
+
+
+class NotEmptyError(FlumeError):
+    """``flume.testing.run_until_empty`` left jobs; the message says which, and why."""
 
 
 class JobError(FlumeError):
