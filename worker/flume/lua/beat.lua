@@ -20,6 +20,7 @@
 
 --@include now
 --@include fence
+--@include numbers
 
 local workers, clock, running = KEYS[1], KEYS[2], KEYS[5]
 local lease = tonumber(ARGV[4])
@@ -29,16 +30,19 @@ if not record or string.match(record, '^%d+ (%S+)') ~= ARGV[2] then return {0, 0
 local function due(key)
   return #redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 1) > 0
 end
-local promote = (due(KEYS[3]) or due(KEYS[4])) and 1 or 0
+local scheduled, retrying = due(KEYS[3]), due(KEYS[4])
+local promote = (scheduled or retrying) and 1 or 0
 local expired = #redis.call('ZRANGEBYSCORE', running, '-inf', '(' .. lease_until(now, 0), 'LIMIT', 0, 1) > 0
 -- a deadline further off than any lease: the clock was set back, and must not keep a dead worker's job
 local far = #redis.call('ZRANGEBYSCORE', running, lease_until(now + lease + 5000, 0), '+inf', 'LIMIT', 0, 1) > 0
 
 local times = redis.call('HMGET', clock, 'beat', 'hold', 'prune')
-local last, hold, pruned = tonumber(times[1]) or now, tonumber(times[2]) or 0, tonumber(times[3]) or 0
+local last, hold, pruned = whole(times[1]) or now, whole(times[2]) or 0, whole(times[3]) or 0
 hold = math.min(hold, now + lease) -- the clock was set back
 if now - last > lease / 2 then hold = math.max(hold, now + ARGV[6]) end
 if ARGV[5] == '1' then hold = math.max(hold, now + lease) end
+local generation = whole(redis.call('HGET', KEYS[6], 'generation')) or 0
+local names = redis.call('SCARD', KEYS[7])
 local prune = (now - pruned > 10000 or pruned > now) and 1 or 0
 if prune == 1 then pruned = now end
 
@@ -47,5 +51,4 @@ redis.call('HSET', workers, ARGV[1], string.format('%.0f %s %s', now, ARGV[2], A
 redis.call('HSET', clock, 'beat', string.format('%.0f', now), 'hold', string.format('%.0f', hold),
   'prune', string.format('%.0f', pruned))
 local reclaim = ((expired and now >= hold) or far) and 1 or 0
-local generation = tonumber(redis.call('HGET', KEYS[6], 'generation')) or 0
-return {1, promote, reclaim, prune, generation, redis.call('SCARD', KEYS[7]), now}
+return {1, promote, reclaim, prune, generation, names, now}

@@ -15,6 +15,7 @@
 --@include now
 --@include fence
 --@include unique
+--@include numbers
 
 local running, jobs, dead, suspects, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local lost, buried = {}, {}
@@ -41,5 +42,5 @@ for i = 1, #ARGV, 3 do
   end
 end
 release_unique(KEYS[6], KEYS[7], buried)
-if #buried > 0 then redis.call('HINCRBY', stats, 'buried', #buried) end
+if #buried > 0 then count(stats, 'buried', #buried) end
 return lost

@@ -13,6 +13,7 @@
 -- left alone (purge deletes it).
 
 --@include unique
+--@include numbers
 
 local jobs, dead, running, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local cancelled = {}
@@ -27,5 +28,5 @@ for _, id in ipairs(ARGV) do
   end
 end
 release_unique(KEYS[5], KEYS[6], cancelled)
-if #cancelled > 0 then redis.call('HINCRBY', stats, 'cancelled', #cancelled) end
+if #cancelled > 0 then count(stats, 'cancelled', #cancelled) end
 return cancelled

@@ -23,6 +23,8 @@
 --@include fence
 --@include pause
 --@include alone
+--@include again
+--@include oldest
 --@include take
 
 local pause, jobs, running, suspects, alone, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -30,28 +32,30 @@ local fence, want, room, holds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(
 local score = lease_until(now + ARGV[3], fence)
 local lists = (#KEYS - 6) / 2
 
+if ARGV[6] == '1' then
+  local ids, bodies = held_by(running, jobs, fence)
+  if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
+end
 local waits = paused_for(pause, now)
 if waits ~= 0 then return {now, waits, 0, 0, {}, {}} end
 redis.call('HLEN', jobs) -- a key of the wrong type is refused here, before the first write
 redis.call('ZCARD', running)
 for i = 8, #KEYS, 2 do redis.call('ZCARD', KEYS[i]) end
 
-if ARGV[6] == '1' then
-  local ids, bodies = held_by(running, jobs, fence)
-  if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
-end
-
-local suspect, entry = nil, nil
-if redis.call('LLEN', alone) > 0 then suspect, entry = first_suspect(alone, 7) end
+local suspect, entry = first_suspect(alone, 7)
 if suspect and holds > 0 and has_turn(clock, fence, now, ARGV[3]) then return {now, 0, 2, 0, {}, {}} end
 if suspect and holds == 0 then
   local body = redis.call('HGET', jobs, suspect)
+  redis.call('HLEN', clock)
+  redis.call('HLEN', suspects)
+  oldest(7, #KEYS)
   redis.call('LREM', alone, 1, entry)
   redis.call('HDEL', clock, 'turn')
   if body then
     redis.call('ZADD', running, score, suspect)
-    return {now, 0, 1, tonumber(string.match(entry, '^%d+')), {suspect}, {body}}
+    return {now, 0, 1, math.min(now, tonumber(string.match(entry, '^%d+'))), {suspect}, {body}}
   end
+  redis.call('HDEL', suspects, suspect) -- cancelled
 end
 
 local ids, bodies, since, used, average = {}, {}, 0, 0, 65536 -- a first guess that 64 fill 4 MiB
@@ -72,4 +76,4 @@ end
 for i = 7, #KEYS, 2 do
   if redis.call('LLEN', KEYS[i]) > 0 then redis.call('ZADD', KEYS[i + 1], 0, '1') end
 end
-return {now, 0, 0, since, ids, bodies}
+return {now, 0, 0, since > 0 and since or now, ids, bodies}

@@ -14,6 +14,7 @@
 
 --@include fence
 --@include unique
+--@include numbers
 
 local running, jobs, stats, suspects, unique, unique_of = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local mine, lost = {}, {}
@@ -21,6 +22,7 @@ local mine, lost = {}, {}
 redis.call('HLEN', stats)
 redis.call('HLEN', unique_of)
 redis.call('HLEN', unique)
+local has_suspects = redis.call('HLEN', suspects) > 0
 local i, n = 2, 0
 while i < #ARGV do
   local fence, first, last = tonumber(ARGV[i]), i + 2, i + 1 + ARGV[i + 1]
@@ -38,9 +40,9 @@ while i < #ARGV do
 end
 if n == 0 then return lost end
 
+redis.call('HDEL', jobs, unpack(mine)) -- first: it refuses a key of the wrong type, which nothing above did
 redis.call('ZREM', running, unpack(mine))
-redis.call('HDEL', jobs, unpack(mine))
-if redis.call('HLEN', suspects) > 0 then redis.call('HDEL', suspects, unpack(mine)) end
+if has_suspects then redis.call('HDEL', suspects, unpack(mine)) end
 release_unique(unique, unique_of, mine)
-redis.call('HINCRBY', stats, ARGV[1], n)
+count(stats, ARGV[1], n)
 return lost

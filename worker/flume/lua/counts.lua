@@ -16,13 +16,21 @@
 
 --@include now
 --@include pause
+--@include numbers
 
-local ready = {}
+local ready, totals, stats = {}, {}, redis.call('HGETALL', KEYS[6])
+for i = 1, #stats, 2 do
+  local total = whole(stats[i + 1]) -- what is no number was not written by us
+  if total then
+    totals[#totals + 1] = stats[i]
+    totals[#totals + 1] = total
+  end
+end
 for i = 8, #KEYS do
   local head = redis.call('LINDEX', KEYS[i], 0)
   ready[#ready + 1] = redis.call('LLEN', KEYS[i])
-  ready[#ready + 1] = head and tonumber(string.match(head, '^%d+')) or 0
+  ready[#ready + 1] = head and math.min(now, tonumber(string.match(head, '^%d+')) or now) or 0
 end
 return {now, redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3]),
   redis.call('ZCARD', KEYS[4]), redis.call('LLEN', KEYS[5]), paused_for(KEYS[7], now),
-  redis.call('HGETALL', KEYS[6]), ready}
+  totals, ready}

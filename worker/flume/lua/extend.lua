@@ -14,8 +14,8 @@
 local running, jobs = KEYS[1], KEYS[2]
 local lost = {}
 
+redis.call('HLEN', jobs)
 redis.call('ZREM', running, '') -- memory full refuses ZADD, but not after a first write
-
 for i = 2, #ARGV, 2 do
   local id, fence = ARGV[i], tonumber(ARGV[i + 1])
   local score = redis.call('ZSCORE', running, id)

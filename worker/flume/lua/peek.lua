@@ -31,5 +31,7 @@ elseif kind == 'zset' then
   local command = ARGV[3] == '1' and 'ZREVRANGE' or 'ZRANGE'
   local entries = redis.call(command, source, first, last, 'WITHSCORES')
   for i = 1, #entries, 2 do add(string.match(entries[i], '^%S+') or entries[i], entries[i + 1]) end
+else
+  redis.call('ZCARD', source) -- refuses any other type
 end
 return found

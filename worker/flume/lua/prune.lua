@@ -14,12 +14,13 @@
 -- Returns how many dead jobs, lanes and workers were forgotten.
 
 --@include now
+--@include numbers
 
 local dead, jobs, senders, workers, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local limit = tonumber(ARGV[5])
 
 local function older_than(value, ms)
-  local at = tonumber(string.match(value, '(%d+)$')) or 0
+  local at = whole(string.match(value, '(%d+)$')) or 0
   return at < now - ms
 end
 
@@ -27,8 +28,10 @@ local over = math.min(limit, redis.call('ZCARD', dead) - ARGV[1])
 local old = over > 0 and redis.call('ZRANGE', dead, 0, over - 1)
   or redis.call('ZRANGEBYSCORE', dead, '-inf', now - ARGV[2], 'LIMIT', 0, limit)
 redis.call('HLEN', jobs)
-local walk = redis.call('HSCAN', senders, redis.call('HGET', clock, 'cursor') or '0', 'COUNT', limit)
+local walk = redis.pcall('HSCAN', senders, redis.call('HGET', clock, 'cursor') or '0', 'COUNT', limit)
+if walk.err then walk = redis.call('HSCAN', senders, '0', 'COUNT', limit) end -- no cursor of ours
 local all = redis.call('HGETALL', workers) -- at most 2,048
+redis.call('HDEL', clock, 'cursor') -- memory full refuses HSET, but not after a first write
 if #old > 0 then
   redis.call('ZREM', dead, unpack(old))
   redis.call('HDEL', jobs, unpack(old))
@@ -40,7 +43,7 @@ for i = 1, #walk[2], 2 do
 end
 redis.call('HSET', clock, 'cursor', walk[1])
 for i = 1, #all, 2 do
-  local seen = tonumber(string.match(all[i + 1], '^(%d+) ')) -- 'next' has no space
+  local seen = whole(string.match(all[i + 1], '^(%d+) ')) -- 'next' has no space
   if all[i] ~= 'next' and (not seen or seen < now - ARGV[4]) then
     gone = gone + redis.call('HDEL', workers, all[i])
   end

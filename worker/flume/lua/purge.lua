@@ -10,10 +10,12 @@
 -- Returns how many entries were taken; fewer than the limit means that it is empty.
 
 --@include unique
+--@include numbers
 
 local source, jobs, stats, ids = KEYS[1], KEYS[2], KEYS[3], {}
 local kind = redis.call('TYPE', source).ok
 
+if kind ~= 'list' then redis.call('ZCARD', source) end -- refuses any other type
 redis.call('HLEN', jobs)
 redis.call('HLEN', stats)
 redis.call('HLEN', KEYS[4])
@@ -29,7 +31,7 @@ for i, entry in ipairs(entries) do
   ids[i] = string.match(entry, '^%d+:(%x+)') or string.match(entry, '^%S+') or entry
 end
 if #ids == 0 then return 0 end
-redis.call('HDEL', jobs, unpack(ids))
+local purged = redis.call('HDEL', jobs, unpack(ids)) -- a cancelled job was counted as such
 release_unique(KEYS[4], KEYS[5], ids)
-redis.call('HINCRBY', stats, 'purged', #ids)
+if purged > 0 then count(stats, 'purged', purged) end
 return #ids

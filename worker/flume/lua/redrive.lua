@@ -12,6 +12,7 @@
 -- Returns the ids that were dead and are ready now.
 
 --@include now
+--@include numbers
 
 local dead, jobs, handlers, stats, ready, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local redriven = {}
@@ -31,6 +32,6 @@ end
 if #redriven > 0 then
   redis.call('ZADD', wake, 0, '1')
   redis.call('SADD', handlers, ARGV[1])
-  redis.call('HINCRBY', stats, 'redriven', #redriven)
+  count(stats, 'redriven', #redriven)
 end
 return redriven

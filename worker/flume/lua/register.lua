@@ -9,9 +9,10 @@
 -- it is used again.
 
 --@include now
+--@include numbers
 
 local workers = KEYS[1]
-local start = tonumber(redis.call('HGET', workers, 'next')) or 0
+local start = whole(redis.call('HGET', workers, 'next')) or 0
 
 for i = 0, 2047 do
   local number = (start + i) % 2048

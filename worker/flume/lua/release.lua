@@ -18,6 +18,7 @@
 local running, jobs, suspects, alone, ready, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lost, innocent = {}, {}
 
+redis.call('HLEN', jobs)
 redis.call('LLEN', ready)
 redis.call('LLEN', alone)
 redis.call('HLEN', suspects)
@@ -27,10 +28,12 @@ for i = 2, #ARGV, 2 do
   local score = redis.call('ZSCORE', running, id)
   if score and score % FENCES == tonumber(ARGV[i + 1]) then
     redis.call('ZREM', running, id)
-    if redis.call('HEXISTS', suspects, id) == 1 then
+    if redis.call('HEXISTS', jobs, id) == 0 then
+      redis.call('HDEL', suspects, id) -- cancelled
+    elseif redis.call('HEXISTS', suspects, id) == 1 then
       redis.call('LPUSH', alone, string.format('%.0f:%s %s', now, id, ARGV[1]))
       redis.call('ZADD', wake, 0, '1')
-    elseif redis.call('HEXISTS', jobs, id) == 1 then
+    else
       innocent[#innocent + 1] = id
     end
   else

@@ -15,6 +15,7 @@
 
 --@include now
 --@include fence
+--@include numbers
 --@include sent
 
 local running, jobs, retrying, suspects, stats, senders = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -42,6 +43,6 @@ for i = 3, #ARGV, 5 do
     lost[#lost + 1] = id
   end
 end
-if retried > 0 then redis.call('HINCRBY', stats, 'retried', retried) end
-if #lost * 5 < #ARGV - 2 then mark_sent(senders, lane, number, now) end
+if retried > 0 then count(stats, 'retried', retried) end
+if #lost * 5 < #ARGV - 2 then mark_sent(senders, lane, number, stamp) end
 return lost

@@ -4,7 +4,7 @@ local function paused_for(pause, now)
   local longest = 0
   for _, value in ipairs(redis.call('HVALS', pause)) do
     local till = tonumber(string.match(value, '^(%d+)')) or 0 -- unreadable counts as paused
-    if till == 0 then return -1 end
+    if till == 0 or till > 2 ^ 53 then return -1 end
     longest = math.max(longest, till - now)
   end
   return longest

@@ -12,3 +12,6 @@ end
 local function handler_of(body)
   return body and string.match(body, '^{"handler":"([%w_.-]+)"')
 end
+
+-- ms until a job is looked at again whose handler's name is newer than the caller's list of them
+local AGAIN_MS = 500

@@ -1,15 +1,5 @@
--- take: the oldest ready list, and the jobs at its head with their bodies.
--- Ids are the last 32 characters of an entry (job.py); a cancelled job has no body and is skipped.
-local function oldest(first, last)
-  local found, since = nil, math.huge
-  for i = first, last, 2 do
-    local head = redis.call('LINDEX', KEYS[i], 0)
-    local ms = head and (tonumber(string.match(head, '^%d+')) or 0)
-    if ms and ms < since then found, since = KEYS[i], ms end
-  end
-  return found, since
-end
-
+-- take: the jobs of a list's entries, with their bodies.  Ids are the last 32 characters of an
+-- entry (job.py); a cancelled job has no body and is skipped.
 local function take(entries, jobs, score, room, ids, bodies)
   local names, leases, n, bytes, kept = {}, {}, 0, 0, #ids
   for i = 1, #entries do names[i] = string.sub(entries[i], -32) end

@@ -1,0 +1,9 @@
+-- again: the jobs of a claim whose reply was lost, so that the same call brings them.
+local function held_by(running, jobs, fence)
+  local ids, bodies, all = {}, {}, redis.call('ZRANGE', running, 0, 99999, 'WITHSCORES')
+  for i = 1, #all, 2 do
+    local body = all[i + 1] % FENCES == fence and redis.call('HGET', jobs, all[i])
+    if body then ids[#ids + 1], bodies[#bodies + 1] = all[i], body end
+  end
+  return ids, bodies
+end
