@@ -19,7 +19,7 @@ from flume.connection import AsyncConnections
 from flume.errors import ServerUnavailableError
 from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
-from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue, queues_key
+from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
 from flume.sending import Call, Due, Group, Lanes, as_job, plan
 from flume.sync_client import RESEND_PAUSE
@@ -65,7 +65,6 @@ class AsyncClient:
         self._queues: dict[str, Keys] = {}  # those this client has enqueued to
         self._gathering: dict[tuple[str, str], _Gathering] = {}
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
-        self._warned: set[str] = set()
 
     @overload
     async def enqueue(
@@ -248,9 +247,6 @@ class AsyncClient:
             call.is_in_doubt()
             raise
         self._lanes.answered(call, sent)
-        if not sent.is_known and call.queue not in self._warned:
-            self._warned.add(call.queue)
-            logger.warning("queue_unconfigured", extra={"queue": call.queue})
         return sent
 
     async def _resend(self, command: Command[T]) -> T:
@@ -281,7 +277,8 @@ class AsyncClient:
     async def _open(self, queue: str) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
-            await self._connections.call("SADD", queues_key(self.prefix), queue)
+            if not await self._drive(operations.opened(keys)):
+                logger.warning("queue_unconfigured", extra={"queue": queue})
             self._queues[queue] = keys
         return keys
 

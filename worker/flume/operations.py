@@ -65,6 +65,18 @@ def queue_names(prefix: str) -> Operation[list[str]]:
     return sorted(texts(list(names)))
 
 
+def opened(keys: Keys) -> Operation[bool]:
+    """Name the queue among all; return whether anyone has configured it or works on it.
+
+    A client that comes to a queue which nobody has is counted there: its name may be a slip.
+    """
+    yield ("SADD", queues_key(keys.prefix), keys.queue)
+    is_known = (yield ("EXISTS", keys.settings, keys.workers)) > 0
+    if not is_known:
+        yield ("HINCRBY", keys.stats, "unconfigured", 1)
+    return is_known
+
+
 def counts(keys: Keys) -> Operation[Counts]:
     """Count the queue's jobs by state."""
     names = yield from handler_names(keys)

@@ -14,7 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flume.codec import encode_new
-from flume.commands.client import ENQUEUE_AT_ONCE, NOT_UNIQUE, Lane, Sent, Unique, enqueue, schedule
+from flume.commands.client import (
+    ENQUEUE_AT_ONCE,
+    NOT_UNIQUE,
+    Lane,
+    Sent,
+    Unique,
+    enqueue,
+    enqueue_unique,
+    schedule,
+)
 from flume.commands.command import Argument, Command
 from flume.errors import ConfigurationError, HandlerError, ScheduleError
 from flume.handler import Handler, Ref, ref
@@ -213,6 +222,13 @@ def _call_alone(job: Job, keys: Keys, lanes: Lanes, limit: int, due: Due | None)
     return call
 
 
+def call_of(job: Job, data: bytes, keys: Keys, lanes: Lanes) -> Call:
+    """Return the call of one new job that is to be ready: what most calls are."""
+    lane = lanes.take()
+    command = enqueue(keys, lane, job.body.handler, (job.id, data))
+    return Call(keys.queue, [job], lane, command)
+
+
 class Group:
     """Jobs of one handler that go out in one call."""
 
@@ -234,8 +250,10 @@ class Group:
     def call(self, keys: Keys, lanes: Lanes, due: Due | None = None) -> Call:
         """Return the call that carries the jobs, in a lane of its own until it is answered."""
         lane, handler = lanes.take(), self.jobs[0].body.handler
-        if due is None:
-            command = enqueue(keys, lane, handler, self.entries, self.unique)
+        if due is None and self.unique is NOT_UNIQUE:
+            command = enqueue(keys, lane, handler, self.entries)
+        elif due is None:
+            command = enqueue_unique(keys, lane, handler, self.entries, self.unique)
         else:
             command = schedule(
                 keys,

@@ -19,9 +19,9 @@ from flume.connection import SyncConnections
 from flume.errors import ServerUnavailableError
 from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
-from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue, queues_key
+from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import Call, Due, Lanes, as_job, plan
+from flume.sending import Call, Due, Lanes, as_job, call_of, plan
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,7 +63,6 @@ class Client:
         self._limit = max_payload_bytes
         self._lanes = Lanes()
         self._queues: dict[str, Keys] = {}  # those this client has enqueued to
-        self._warned: set[str] = set()
 
     @overload
     def enqueue(
@@ -88,7 +87,13 @@ class Client:
             ServerUnavailableError: If no answer came; its ``jobs`` can be sent again safely.
             ServerFullError: If Redis' memory is full.
         """
-        return self._send(queue, [as_job(handler, args, kwargs)], None)[0]
+        job = as_job(handler, args, kwargs)
+        if job.unique is not None or recording.active is not None:
+            return self._send(queue, [job], None)[0]
+        keys = self._queues.get(queue) or self._open(queue)
+        call = call_of(job, encode_new(job.body, limit=self._limit), keys, self._lanes)
+        self._lanes.answered(call, self._resend(call.command, call))
+        return job
 
     @overload
     def enqueue_in(
@@ -188,8 +193,6 @@ class Client:
         duplicates: dict[str, Job] = {}
         for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
             self._lanes.answered(call, sent)
-            if not sent.is_known:
-                self._warn(queue)
             if sent.holder:
                 duplicates[call.jobs[0].id] = self._duplicate(keys, sent.holder, call.jobs[0])
         return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
@@ -222,12 +225,12 @@ class Client:
 
     def _resend(self, command: Command[T], call: Call | None = None) -> T:
         """Send until there is an answer or the timeout is over."""
-        deadline = time.monotonic() + self._timeout
+        started = time.monotonic()
         while True:
             try:
                 return self._connections.run(command)
             except ServerUnavailableError as error:
-                if time.monotonic() + RESEND_PAUSE < deadline:
+                if time.monotonic() - started < self._timeout - RESEND_PAUSE:
                     time.sleep(RESEND_PAUSE)
                     continue
                 if call is None:
@@ -256,7 +259,8 @@ class Client:
     def _open(self, queue: str) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
-            self._connections.call("SADD", queues_key(self.prefix), queue)
+            if not self._drive(operations.opened(keys)):
+                logger.warning("queue_unconfigured", extra={"queue": queue})
             self._queues[queue] = keys
         return keys
 
@@ -264,11 +268,6 @@ class Client:
         found = self._drive(operations.duplicate(keys, holder, refused))
         found.is_duplicate = True
         return found
-
-    def _warn(self, queue: str) -> None:
-        if queue not in self._warned:
-            self._warned.add(queue)
-            logger.warning("queue_unconfigured", extra={"queue": queue})
 
 
 class Queue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flume.commands.command import Argument, Command, number, text, texts
@@ -17,8 +18,6 @@ ENQUEUE_AT_ONCE = 1000
 class Sent:
     """The answer to an enqueue."""
 
-    is_known: bool
-    """Somebody has configured the queue, or works on it."""
     holder: str | None
     """Id of the live job that holds the unique key, where that is another one."""
 
@@ -79,32 +78,42 @@ NOT_UNIQUE = Unique()
 
 
 def _read_sent(reply: Any) -> Sent:
-    return Sent(is_known=reply[0] == 1, holder=text(reply[1]) or None)
+    return Sent(text(reply) or None)
 
 
-def enqueue(
-    keys: Keys,
-    lane: Lane,
-    handler: str,
-    jobs: Sequence[Argument],
-    unique: Unique = NOT_UNIQUE,
-) -> Command[Sent]:
+def _stored(_added: int) -> Sent:
+    return _SENT
+
+
+_SENT = Sent(None)
+
+
+@lru_cache(maxsize=1024)
+def _enqueue_keys(keys: Keys, handler: str) -> tuple[str, ...]:
+    return (
+        keys.jobs,
+        keys.ready(handler),
+        keys.wake(handler),
+        keys.handlers,
+        keys.senders,
+        keys.stats,
+    )
+
+
+def enqueue(keys: Keys, lane: Lane, handler: str, jobs: Sequence[Argument]) -> Command[Sent]:
     """Make jobs ready.  ``jobs`` are id and body in turn, at most ``ENQUEUE_AT_ONCE`` pairs."""
+    args = [lane.name, lane.number, handler, *jobs]
+    return Command("enqueue", _enqueue_keys(keys, handler), args, _stored)
+
+
+def enqueue_unique(
+    keys: Keys, lane: Lane, handler: str, job: Sequence[Argument], unique: Unique
+) -> Command[Sent]:
+    """Make a job ready unless a live one holds its key.  ``job`` is its id and body."""
     return Command(
-        "enqueue",
-        [
-            keys.jobs,
-            keys.ready(handler),
-            keys.wake(handler),
-            keys.handlers,
-            keys.senders,
-            keys.stats,
-            keys.unique,
-            keys.unique_of,
-            keys.settings,
-            keys.workers,
-        ],
-        [lane.name, lane.number, handler, unique.key, unique.hold_ms, *jobs],
+        "enqueue_unique",
+        (*_enqueue_keys(keys, handler), keys.unique, keys.unique_of),
+        [lane.name, lane.number, handler, unique.key, unique.hold_ms, *job],
         _read_sent,
     )
 
@@ -130,8 +139,6 @@ def schedule(
             keys.stats,
             keys.unique,
             keys.unique_of,
-            keys.settings,
-            keys.workers,
         ],
         [
             lane.name,

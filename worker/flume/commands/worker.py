@@ -263,10 +263,6 @@ def register(keys: Keys, worker_id: str, record: bytes) -> Command[int]:
     return Command("register", [keys.workers], [worker_id, record], int)
 
 
-def deregister(
-    keys: Keys, worker: int, worker_id: str, handlers: Sequence[str]
-) -> Command[int]:
+def deregister(keys: Keys, worker: int, worker_id: str, handlers: Sequence[str]) -> Command[int]:
     """Take back the record of a worker that leaves in order."""
-    return Command(
-        "deregister", [keys.workers, *_pairs(keys, handlers)], [worker, worker_id], int
-    )
+    return Command("deregister", [keys.workers, *_pairs(keys, handlers)], [worker, worker_id], int)

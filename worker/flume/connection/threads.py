@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -51,17 +51,11 @@ class SyncConnections:
         Raises:
             ServerError: One of its kinds, as ``flume.errors`` says.
         """
-        return self.run_all([command])[0]
-
-    def run_all(self, commands: Sequence[Command[T]]) -> list[T]:
-        """Send several commands in one go; the first failure is raised after all were read."""
-        scripts = [script(command.script, self.shift_ms) for command in commands]
-        calls = [evalsha(c, s) for c, s in zip(commands, scripts, strict=True)]
-        replies = self._exchange(calls)
-        for index, reply in enumerate(replies):
-            if isinstance(reply, refused.NoScriptError):
-                replies[index] = self._exchange([eval_(commands[index], scripts[index])])[0]
-        return [self._read(c, reply) for c, reply in zip(commands, replies, strict=True)]
+        loaded = script(command.script, self.shift_ms)
+        reply = self._exchange(evalsha(command, loaded))
+        if isinstance(reply, refused.NoScriptError):
+            reply = self._exchange(eval_(command, loaded))
+        return self._read(command, reply)
 
     def run_overlapped(self, commands: Iterable[Command[T]]) -> Iterator[T | FlumeError]:
         """Yield the reply of each command, or its error; the next is on its way meanwhile.
@@ -100,7 +94,7 @@ class SyncConnections:
 
     def call(self, *args: Argument) -> Any:
         """Send one plain command, such as ``"SMEMBERS", key``."""
-        (reply,) = self._exchange([args])
+        reply = self._exchange(args)
         if isinstance(reply, Exception):
             raise translate(reply, self.where) from reply
         return reply
@@ -114,19 +108,17 @@ class SyncConnections:
         if not isinstance(reply, Exception):
             return command.read(reply)
         if str(reply).startswith("WRONGTYPE"):
-            found = self._exchange([("TYPE", key) for key in command.keys])
+            found = [self._exchange(("TYPE", key)) for key in command.keys]
             if error := foreign(command, found, self.where):
                 raise error from reply
         raise translate(reply, self.where) from reply
 
-    def _exchange(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+    def _exchange(self, call: tuple[Argument, ...]) -> Any:
+        """Send one call; return its reply, or the error that Redis replied with."""
         connection = self._take()
         try:
-            if len(calls) == 1:
-                connection.send_command(*calls[0], check_health=False)
-            else:
-                connection.send_packed_command(connection.pack_commands(calls), check_health=False)
-            replies = [self._reply(connection) for _ in calls]
+            connection.send_command(*call, check_health=False)
+            reply = self._reply(connection)
         except (refused.RedisError, OSError) as error:
             connection.disconnect()
             raise translate(error, self.where) from error
@@ -134,7 +126,7 @@ class SyncConnections:
             connection.disconnect()  # a half-read reply must not meet the next call
             raise
         self._idle.append(connection)
-        return replies
+        return reply
 
     def _reply(self, connection: Any) -> Any:
         try:

@@ -7,8 +7,6 @@
 -- KEYS[5]  stats      hash   counters
 -- KEYS[6]  unique     hash   unique key -> id and end
 -- KEYS[7]  unique_of  hash   id -> unique key
--- KEYS[8]  settings   hash   live settings of the queue
--- KEYS[9]  workers    hash   workers of the queue
 -- ARGV[1]  lane       who sends; one call at a time
 -- ARGV[2]  number     of the call in its lane
 -- ARGV[3]  handler    name
@@ -18,10 +16,10 @@
 -- ARGV[7]  wait       ms from now, where due is ''
 -- ARGV[8…] id, body   one pair per job, at most 1,000
 --
--- Returns whether anyone has configured or serves the queue (1 or 0), and the
--- id of the live job that holds the unique key, or ''.
+-- Returns the id of the live job that holds the unique key, or ''.
 
 --@include now
+--@include numbers
 --@include sent
 --@include unique
 
@@ -29,16 +27,15 @@ local jobs, scheduled, handlers, senders, stats = KEYS[1], KEYS[2], KEYS[3], KEY
 local unique, unique_of = KEYS[6], KEYS[7]
 local lane, number, handler, key = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local due = string.format('%.0f', ARGV[6] ~= '' and tonumber(ARGV[6]) or now + ARGV[7])
-local known = redis.call('EXISTS', KEYS[8], KEYS[9]) > 0 and 1 or 0
 
 redis.call('ZCARD', scheduled)
 redis.call('SISMEMBER', handlers, handler)
 redis.call('HLEN', stats)
-if already_sent(senders, lane, number) then return {known, ''} end
+if already_sent(senders, lane, number) then return '' end
 if key ~= '' then
   redis.call('HLEN', unique_of)
   local holder = unique_holder(unique, jobs, key, now)
-  if holder then return {known, holder ~= ARGV[8] and holder or ''} end
+  if holder then return holder ~= ARGV[8] and holder or '' end
 end
 
 local added = 0
@@ -48,14 +45,9 @@ for i = 8, #ARGV, 2 do
     added = added + 1
   end
 end
-if added == 0 then return {known, ''} end
+if added == 0 then return '' end
 redis.call('SADD', handlers, handler)
-if key ~= '' then
-  local till = ARGV[5] == '0' and 0 or now + ARGV[5]
-  redis.call('HSET', unique, key, string.format('%s %.0f', ARGV[8], till))
-  redis.call('HSET', unique_of, ARGV[8], key)
-end
-redis.call('HINCRBY', stats, 'scheduled', added)
-if known == 0 then redis.call('HINCRBY', stats, 'unconfigured', added) end
-mark_sent(senders, lane, number, now)
-return {known, ''}
+if key ~= '' then hold_unique(unique, unique_of, key, ARGV[8], ARGV[5], now) end
+count(stats, 'scheduled', added)
+mark_sent(senders, lane, number, stamp)
+return ''

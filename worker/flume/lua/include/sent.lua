@@ -2,9 +2,9 @@
 -- A lane has one call under way at a time, so its last number tells.
 local function already_sent(senders, lane, number)
   local last = redis.call('HGET', senders, lane)
-  return last and tonumber(string.match(last, '^%d+')) >= tonumber(number)
+  return last and (whole(string.match(last, '^%d+')) or 0) >= tonumber(number)
 end
 
-local function mark_sent(senders, lane, number, now)
-  redis.call('HSET', senders, lane, string.format('%.0f %.0f', number, now))
+local function mark_sent(senders, lane, number, stamp)
+  redis.call('HSET', senders, lane, number .. ' ' .. stamp)
 end

@@ -1,10 +1,16 @@
--- unique: who holds a unique key, and how it is let go when its job ends.
+-- unique: who holds a unique key, how it is held, and how it is let go when its job ends.
 local function unique_holder(unique, jobs, key, now)
   local held = redis.call('HGET', unique, key)
   if not held then return nil end
   local id, till = string.match(held, '^(%S+) (%d+)$')
   if not id or (till ~= '0' and tonumber(till) <= now) then return nil end
   return redis.call('HEXISTS', jobs, id) == 1 and id or nil
+end
+
+local function hold_unique(unique, unique_of, key, id, hold, now)
+  local till = hold == '0' and 0 or now + hold
+  redis.call('HSET', unique, key, string.format('%s %.0f', id, till))
+  redis.call('HSET', unique_of, id, key)
 end
 
 local function release_unique(unique, unique_of, ids)
