@@ -1,0 +1,147 @@
+"""``flume dead``: jobs that were given up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from flume.cli.durations import format_moment
+from flume.cli.exits import CommandEndedError, Exit
+from flume.cli.looking import call_of, dead_jobs, job_fields
+from flume.cli.output import Cell, Column, note, plural, show_json, show_table
+from flume.cli.server import (
+    Server,
+    confirm,
+    json_option,
+    pass_server,
+    server_options,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from flume.job import JobInfo
+
+COLUMNS = (
+    Column("id"),
+    Column("handler", style="bold"),
+    Column("attempts", right=True, drop=2),
+    Column("since", right=True),
+    Column("error", is_cut=True, style="red"),
+    Column("arguments", is_cut=True, drop=1),
+)
+
+
+@click.group("dead")
+def dead() -> None:
+    """List, redrive or purge jobs that were given up."""
+
+
+@dead.command("list")
+@click.argument("queue")
+@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
+@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="Most jobs listed.",
+)
+@json_option
+@server_options
+@pass_server
+def list_(
+    server: Server,
+    /,
+    *,
+    queue: str,
+    handler: str | None,
+    ids: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the dead jobs of QUEUE, the newest first, each with its error."""
+    if ids:
+        found = [_dead_job(server, queue, job_id) for job_id in ids]
+        found = [job for job in found if handler in (None, job.handler)]
+    else:
+        found = list(dead_jobs(server, queue, handler, limit))
+    if as_json:
+        show_json(map(job_fields, found))
+        return
+    now = server.now()
+    rows = [_row(job, now) for job in found]
+    of_handler = f" of {handler}" if handler else ""
+    show_table(COLUMNS, rows, empty=f"Queue {queue} has no dead jobs{of_handler}.")
+    if len(found) == limit and handler is None and not ids:
+        left = server.client.queue(queue).counts().dead - len(found)
+        if left > 0:
+            note(f"{left:,} more dead: raise --limit to see them.")
+
+
+@dead.command("redrive")
+@click.argument("queue")
+@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
+@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@yes_option
+@server_options
+@pass_server
+def redrive(
+    server: Server, /, *, queue: str, handler: str | None, ids: tuple[str, ...], yes: bool
+) -> None:
+    """Make dead jobs of QUEUE ready again, as if they had never run.
+
+    All of them, those of one handler, or those named with --id.
+    """
+    letters = server.client.queue(queue).dead
+    if not ids:
+        which = f"all dead jobs of {handler}" if handler else _all_of(server, queue)
+        confirm(f"Run {which} in {queue} again?", yes=yes)
+    count = letters.redrive(*dict.fromkeys(ids), handler=handler)
+    click.echo(f"{plural(count, 'job')} redriven")
+    missing = len(set(ids)) - count
+    if missing > 0:
+        raise CommandEndedError(
+            f"{plural(missing, 'job')} of the {len(set(ids))} named did not match a dead job of "
+            f"{queue} that can be read.",
+            Exit.NOT_FOUND,
+        )
+
+
+@dead.command("purge")
+@click.argument("queue")
+@yes_option
+@server_options
+@pass_server
+def purge(server: Server, /, *, queue: str, yes: bool) -> None:
+    """Delete all dead jobs of QUEUE for good."""
+    letters = server.client.queue(queue).dead
+    if not yes:
+        confirm(f"Delete {_all_of(server, queue)} of {queue} for good?", yes=yes)
+    click.echo(f"{plural(letters.purge(), 'job')} purged")
+
+
+def _row(job: JobInfo, now: datetime) -> list[str | int | Cell]:
+    error = job.error or ""
+    return [
+        job.id,
+        job.handler or Cell("unreadable", "red"),
+        job.attempts,
+        format_moment(job.at, now) if job.at else "-",
+        (error.strip().splitlines() or [""])[0],
+        call_of(job.args, job.kwargs),
+    ]
+
+
+def _dead_job(server: Server, queue: str, job_id: str) -> JobInfo:
+    job = server.client.queue(queue).job(job_id)
+    if job.state != "dead":
+        raise CommandEndedError(f"job {job_id} is {job.state}, not dead.", Exit.NOT_FOUND)
+    return job
+
+
+def _all_of(server: Server, queue: str) -> str:
+    return f"all {plural(server.client.queue(queue).counts().dead, 'dead job')}"

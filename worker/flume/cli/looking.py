@@ -1,0 +1,125 @@
+"""What several commands look at: a queue at one moment, a job in words, dead jobs by handler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flume.cli.server import Server
+
+if TYPE_CHECKING:
+    from flume.commands.client import Counts
+    from flume.job import JobInfo
+    from flume.operations import WorkerInfo
+
+SILENT_AFTER_S = 3.0
+"""A worker beats twice a second; after six beats that did not come it counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue at one moment."""
+
+    name: str
+    counts: Counts
+    workers: Sequence[WorkerInfo]
+    """Those that are alive."""
+    is_configured: bool
+
+    def unserved(self) -> dict[str, int]:
+        """Return handler → ready jobs, of the handlers that no live worker has."""
+        served = {name for worker in self.workers for name in handlers_of(worker)}
+        return {
+            name: found.depth
+            for name, found in self.counts.handlers.items()
+            if found.depth and name not in served
+        }
+
+
+def look_at(server: Server, name: str, now: datetime) -> QueueView:
+    """Return one queue as it is now."""
+    from flume.keys import Keys
+
+    queue = server.client.queue(name)
+    return QueueView(
+        name,
+        queue.counts(),
+        [worker for worker in queue.workers() if is_alive(worker, now)],
+        bool(server.connections.call("EXISTS", Keys(name, server.client.prefix).settings)),
+    )
+
+
+def look_at_all(server: Server) -> list[QueueView]:
+    """Return all queues under the prefix."""
+    names = server.client.queues()
+    now = server.now()
+    return [look_at(server, name, now) for name in names]
+
+
+def is_alive(worker: WorkerInfo, now: datetime) -> bool:
+    """Return whether the worker beats."""
+    return (now - worker.seen).total_seconds() <= SILENT_AFTER_S
+
+
+def handlers_of(worker: WorkerInfo) -> list[str]:
+    """Return the handlers a worker has; its record is for people and may lack anything."""
+    names = worker.record.get("handlers")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def job_fields(job: JobInfo) -> dict[str, Any]:
+    """Return a job as ``--json`` prints it: names and order are part of the interface."""
+    import base64
+
+    return {
+        "id": job.id,
+        "queue": job.queue,
+        "state": job.state.value,
+        "handler": job.handler,
+        "args": job.args,
+        "kwargs": job.kwargs,
+        "headers": job.headers,
+        "attempts": job.attempts,
+        "at": job.at,
+        "error": job.error,
+        "raw_base64": None if job.handler else base64.b64encode(job.raw).decode(),
+    }
+
+
+def call_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Return the arguments of a job as they would stand in a call."""
+    from flume.cli.output import as_json
+
+    parts = [as_json(value) for value in args]
+    parts.extend(f"{name}={as_json(value)}" for name, value in kwargs.items())
+    return ", ".join(parts)
+
+
+def dead_jobs(server: Server, name: str, handler: str | None, limit: int) -> Iterator[JobInfo]:
+    """Yield up to ``limit`` dead jobs, the newest first; with a handler, only its own."""
+    if handler is None:
+        yield from server.client.queue(name).dead.list(limit=limit)
+        return
+    from flume import operations
+    from flume.commands.client import peek
+    from flume.job import JobState
+    from flume.keys import Keys
+
+    keys = Keys(name, server.client.prefix)
+    offset = 0
+    while True:
+        page = server.connections.run(
+            peek(keys, keys.dead, JobState.DEAD, offset=offset, limit=operations.PAGE, newest=True)
+        )
+        for found in page:
+            job = operations.describe(name, found)
+            if job.handler == handler:
+                yield job
+                limit -= 1
+                if limit == 0:
+                    return
+        offset += operations.PAGE
+        if not page:
+            return

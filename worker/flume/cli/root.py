@@ -1,0 +1,67 @@
+"""The root of the command line: the options of every command, and where each command lives."""
+
+from __future__ import annotations
+
+import click
+
+from flume import __version__
+from flume.cli.lazy import Lazy, LazyGroup
+from flume.cli.server import Server
+
+SECTIONS = {
+    "Run": {
+        "dev": Lazy("flume.cli.dev:dev", "Run pipelines on this machine, Redis included.", "local"),
+        "worker": Lazy("flume.cli.worker:worker", "Run the jobs of one pipeline."),
+    },
+    "Hand in and take back": {
+        "enqueue": Lazy("flume.cli.enqueue:enqueue", "Hand in a job, or a file of jobs."),
+        "cancel": Lazy("flume.cli.cancel:cancel", "Cancel jobs by id."),
+        "purge": Lazy("flume.cli.cancel:purge", "Delete all waiting or dead jobs of a queue."),
+        "dead": Lazy("flume.cli.dead:dead", "List, redrive or purge jobs that were given up."),
+    },
+    "Look": {
+        "queues": Lazy("flume.cli.queues:queues", "List the queues with their counts."),
+        "jobs": Lazy("flume.cli.jobs:jobs", "List the jobs of a queue, or show one."),
+        "workers": Lazy("flume.cli.workers:workers", "List the workers."),
+        "top": Lazy("flume.cli.top:top", "Watch the queues, with jobs a second."),
+        "doctor": Lazy("flume.cli.doctor:doctor", "Check Redis, and say what to change."),
+    },
+}
+"""By section: name → where the command is.  Help is printed from here without importing it."""
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "--redis and --prefix may also stand after the command.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 Redis not reached, 4 refused by Redis, "
+        "5 no such job, 130 interrupted."
+    ),
+)
+@click.option(
+    "--redis",
+    "url",
+    metavar="URL",
+    envvar="FLUME_REDIS_URL",
+    show_envvar=True,
+    show_default="redis://127.0.0.1:6379",
+    help="Where Redis is: redis://, rediss:// (TLS) or unix://.",
+)
+@click.option(
+    "--prefix",
+    metavar="PREFIX",
+    envvar="FLUME_KEY_PREFIX",
+    show_envvar=True,
+    show_default="flume",
+    help="Start of all keys.",
+)
+@click.version_option(__version__, "-V", "--version", message="flume %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, url: str | None, prefix: str | None) -> None:
+    """Durable jobs on Redis or Valkey."""
+    server = ctx.ensure_object(Server)
+    server.url = url
+    server.prefix = prefix
+    ctx.call_on_close(server.close)

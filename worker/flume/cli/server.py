@@ -1,0 +1,114 @@
+"""The Redis that a command line names: its client, opened on first use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flume.cli.exits import CommandEndedError
+from flume.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flume.connection import SyncConnections
+    from flume.sync_client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TIMEOUT = 5.0
+"""Seconds without an answer after which a command gives up: someone sits and waits for it."""
+
+
+class Server:
+    """Where Redis is, and who talks to it."""
+
+    def __init__(self) -> None:
+        self.url: str | None = None
+        self.prefix: str | None = None
+        self._client: Client | None = None
+        self._connections: SyncConnections | None = None
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        if self._client is None:
+            from flume.sync_client import Client
+
+            with _readable_url():
+                self._client = Client(self.url, prefix=self.prefix, timeout=TIMEOUT)
+        return self._client
+
+    @property
+    def connections(self) -> SyncConnections:
+        """Connections for what the client has no method for."""
+        if self._connections is None:
+            from flume.connection import SyncConnections
+
+            with _readable_url():
+                self._connections = SyncConnections(self.url, timeout=TIMEOUT)
+        return self._connections
+
+    def now(self) -> datetime:
+        """Return the time by Redis' clock, which all times in Redis are of."""
+        from datetime import UTC, datetime
+
+        seconds, micros = self.connections.call("TIME")
+        return datetime.fromtimestamp(int(seconds) + int(micros) / 1e6, UTC)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for opened in (self._client, self._connections):
+            if opened is not None:
+                opened.close()
+
+
+@contextmanager
+def _readable_url() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # its text may hold the password
+        raise ConfigurationError(
+            "the Redis URL cannot be read: check its port and database, which are numbers, and "
+            "write special characters of the password as %XX."
+        ) from error
+
+
+pass_server = click.make_pass_decorator(Server, ensure=True)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        setattr(ctx.ensure_object(Server), str(param.name), value)
+
+
+def server_options(function: F) -> F:
+    """Add ``--redis`` and ``--prefix``, so that they may stand behind the command as well."""
+    prefix = click.option("--prefix", expose_value=False, callback=_keep, hidden=True)
+    url = click.option("--redis", "url", expose_value=False, callback=_keep, hidden=True)
+    return url(prefix(function))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back.
+
+    Raises:
+        UsageError: If nobody is there to be asked.
+        CommandEndedError: If the answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "Nobody is there to be asked: give --yes", click.get_current_context()
+        )
+    if not click.confirm(question, err=True):
+        raise CommandEndedError("nothing was done.")
