@@ -149,7 +149,7 @@ def _latency_p99(bench: Bench) -> Computed:
 def _idle_calls(bench: Bench) -> Computed:
     idle = bench.idleness
     calls = ", ".join(f"{command} {count}" for command, count in idle.by_command.items())
-    return idle.calls_per_s, {"commands_per_s": idle.commands_per_s, "calls": calls}
+    return idle.calls_per_s, {"commands_per_s": round(idle.commands_per_s, 1), "calls": calls}
 
 
 def _redis_bytes(bench: Bench) -> Computed:

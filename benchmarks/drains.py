@@ -21,7 +21,7 @@ from benchmarks.race import Drain, time_drain
 from benchmarks.tally import TALLY_VARIABLE, Tally
 from flume import Client, Handler
 
-ROUNDS = 3  # interleaved, so that a machine that slows down slows down everyone
+ROUNDS = 5  # interleaved, so that a machine that slows down slows down everyone
 ASYNC_JOBS = 200_000  # about a second
 SYNC_JOBS = 60_000
 TIMEOUT = 60.0

@@ -68,16 +68,16 @@ one worker process; then the fastest values that were found.
 ## What the numbers mean
 
 - A drain of jobs that do nothing measures what the library adds to a job, and nothing else.
-A handler that waits 10 ms for a mail server hides all differences of this page but the \
+  A handler that waits 10 ms for a mail server hides all differences of this page but the \
 concurrency.
 - The clock runs from the first handler's start until every job ran and the server holds none of \
 them: starting a process is not counted, storing the last outcome is.
 - Every handler raises one byte of shared memory for its own job, so that a lost job fails the \
 run and a repeated one is counted.
 - The server keeps nothing on disk, for anyone.
-With an append-only file all rates are lower, and those with a call a job lose most.
+  With an append-only file all rates are lower, and those with a call a job lose most.
 - Client, worker and server are on one machine: there is no network between them.
-A library with a call or more for each job loses more to a network than one with a call for \
+  A library with a call or more for each job loses more to a network than one with a call for \
 hundreds.
 - `drain_million_over_ten_thousand` compares one warm worker with itself: its queue is filled \
 while the process is held, and the rate of ten thousand is the median of {short_rounds} drains.
@@ -86,9 +86,11 @@ while the process is held, and the rate of ten thousand is the median of {short_
 - `idle_calls_per_s` counts what the worker sends, seen with MONITOR for ten seconds; \
 commands inside its scripts are not calls.
 - `worker_rss_mib` was {rss_before} MiB before the million and never above {rss_peak} MiB.
-- One run on a shared machine is good to about a tenth.
-The rivals are measured once, and only their drain: this page says nothing about their latency, \
-memory or behaviour when something fails.
+- The rounds of one contestant differed by up to {spread} in this run: \
+smaller differences between contestants mean nothing.
+  Of a rival the better of two drains counts, of Flume the median.
+- Only the rivals' drain is measured: this page says nothing about their latency, memory or \
+behaviour when something fails.
 
 ## Machine and versions
 
@@ -125,6 +127,7 @@ def page(run: Run) -> str:
         with_making=_rate(run.many.with_making_per_s),
         rss_before=f"{long.rss_before_mib:.1f}",
         rss_peak=f"{long.rss_peak_mib:.1f}",
+        spread=_spread(run.rounds),
         machine=_machine(run.machine, run.server),
     )
 
@@ -223,6 +226,12 @@ def _machine(machine: Machine, server: str) -> str:
         *machine.libraries.items(),
     ]
     return _table(("what", "which"), rows)
+
+
+def _spread(rounds: Rounds) -> str:
+    contestants = (rounds.yardstick, rounds.flume_async, rounds.flume_sync)
+    rates = [[drain.per_second for drain in drains] for drains in contestants]
+    return f"{max(max(of_one) / min(of_one) - 1 for of_one in rates):.0%}"
 
 
 def _repeats(drains: Iterable[Drain]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -23,8 +24,9 @@ from benchmarks.tally import TALLY_VARIABLE, Tally, shared_cells
 REDIS_VARIABLE = "FLUME_BENCH_REDIS"
 
 TRIAL_JOBS = 1_000  # tells how many jobs the measured drain takes
-DRAIN_SECONDS = 4.0  # long enough that filling a worker's buffers does not count
-FILL_SECONDS = 4.0  # the slowest enqueue 1,500 jobs a second
+DRAIN_SECONDS = 3.0  # long enough that filling a worker's buffers does not count
+FILL_SECONDS = 3.0  # the slowest enqueue 2,000 jobs a second
+TRIES = 2  # the better one counts: a rival is not to suffer from the machine's other work
 MOST_JOBS = 200_000  # what Flume drains
 DRAIN_TIMEOUT = 40.0
 
@@ -73,21 +75,23 @@ async def noop_async(value: int) -> None:
 def main(rival: Rival) -> None:
     """Measure `rival` and print one JSON line."""
     options = argparse.ArgumentParser(prog=f"benchmarks.rivals.{rival.name}.driver")
-    options.add_argument("--jobs", type=int, help="by default as many as take about 4 s")
+    options.add_argument("--jobs", type=int, help="by default as many as take about 3 s")
     jobs: int | None = options.parse_args().jobs
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs what ends the worker
     with tempfile.TemporaryDirectory(prefix="flume-rival-") as folder:
         if jobs is None:
             trial, filled = drain_once(rival, TRIAL_JOBS, Path(folder))
             jobs = affordable_jobs(drain_per_s=trial.per_second, fill_per_s=filled)
-        drain, filled = drain_once(rival, jobs, Path(folder))
+        tries = [drain_once(rival, jobs, Path(folder)) for _ in range(TRIES)]
+    drain = max((drain for drain, _ in tries), key=lambda drain: drain.per_second)
     figures = {
         "rival": rival.name,
         "version": version(rival.distribution),
         "python": sys.version.split()[0],
         "jobs": drain.jobs,
         "drain_per_s": round(drain.per_second),
-        "enqueue_per_s": round(filled),
-        "repeats": drain.repeats,
+        "enqueue_per_s": round(max(filled for _, filled in tries)),
+        "repeats": sum(drain.repeats for drain, _ in tries),
         "settings": [asdict(setting) for setting in rival.settings],
     }
     print(json.dumps(figures))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import NoRivalError, Rivals
-from benchmarks.drains import LongQueue, Rounds
+from benchmarks.drains import ROUNDS, LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import SPECS, Bound, Figure, UnknownFigureError, chosen
 from benchmarks.machine import Machine, processor_name
@@ -111,8 +111,8 @@ def test_a_figure_is_one_line_of_json_with_name_and_value_first() -> None:
 
 def test_the_number_of_jobs_follows_the_slower_of_fill_and_drain() -> None:
     """A rival that enqueues slowly must not take minutes to fill its queue."""
-    assert affordable_jobs(drain_per_s=1_000, fill_per_s=100_000) == 4_000
-    assert affordable_jobs(drain_per_s=60_000, fill_per_s=10_000) == 40_000
+    assert affordable_jobs(drain_per_s=1_000, fill_per_s=100_000) == 3_000
+    assert affordable_jobs(drain_per_s=60_000, fill_per_s=10_000) == 30_000
     assert affordable_jobs(drain_per_s=1, fill_per_s=1) == TRIAL_JOBS
     assert affordable_jobs(drain_per_s=1e9, fill_per_s=1e9) == MOST_JOBS
 
@@ -170,7 +170,7 @@ def example_run(p99_ms: float = 2.0) -> Run:
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],
-        rounds=Rounds([drain] * 3, [drain] * 3, [drain] * 3),
+        rounds=Rounds([drain] * ROUNDS, [drain] * ROUNDS, [drain] * ROUNDS),
         rivals=Rivals([example_rival()], {"slowpoke": "it needs a newer Python"}),
         long_queue=LongQueue([drain], drain, 57.0, 58.0, 60.0),
         many=Many(call_per_s=400_000, with_making_per_s=200_000),
