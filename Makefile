@@ -31,7 +31,7 @@ demo: $(READY) ## send ten thousand e-mails through a local SMTP server
 	@$(BIN)/python examples/email/demo.py
 
 bench: $(READY) ## measure against a yardstick and other libraries (FIGURES=drain for a part)
-	@FIGURES='$(FIGURES)' $(BIN)/python -m benchmarks $(FIGURES)
+	@$(BIN)/python -m benchmarks $(FIGURES)
 
 # ---- test ----
 
