@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from flume import operations, recording
+from flume import operations, recording, tracing
 from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
 from flume.commands.client import Counts, Sent
 from flume.commands.command import Command
@@ -94,7 +94,10 @@ class AsyncClient:
         job = as_job(handler, args, kwargs)
         if job.unique is not None or recording.active is not None:
             return (await self._send(queue, [job], None))[0]
-        return await self._gather(queue, job)
+        if tracing.tracer() is None:  # a shorter way past: many callers come here at once
+            return await self._gather(queue, job)
+        with tracing.enqueuing(queue, [job]):
+            return await self._gather(queue, job)
 
     @overload
     async def enqueue_in(
@@ -190,13 +193,19 @@ class AsyncClient:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
             return recording.active.record(queue, jobs, due)
+        with tracing.enqueuing(queue, jobs):
+            duplicates = await self._hand_in(keys, jobs, due)
+        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+
+    async def _hand_in(self, keys: Keys, jobs: list[Job], due: Due | None) -> dict[str, Job]:
+        """Send ``jobs``; return those refused as duplicates, by id, as they live."""
         duplicates: dict[str, Job] = {}
         for call in plan(keys, jobs, self._lanes, limit=self._limit, due=due):
             sent = await self._deliver(call)
             if sent.holder:
                 operation = operations.duplicate(keys, sent.holder, call.jobs[0])
                 duplicates[call.jobs[0].id] = await self._drive(operation)
-        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+        return duplicates
 
     async def _gather(self, queue: str, job: Job) -> Job:
         """Send the job together with those of other callers.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from flume import operations, recording
+from flume import operations, recording, tracing
 from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
 from flume.commands.client import Counts, Sent
 from flume.commands.command import Command
@@ -189,13 +189,19 @@ class Client:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
             return recording.active.record(queue, jobs, due)
+        with tracing.enqueuing(queue, jobs):
+            duplicates = self._hand_in(keys, jobs, due)
+        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+
+    def _hand_in(self, keys: Keys, jobs: list[Job], due: Due | None) -> dict[str, Job]:
+        """Send ``jobs``; return those refused as duplicates, by id, as they live."""
         calls = plan(keys, jobs, self._lanes, limit=self._limit, due=due)
         duplicates: dict[str, Job] = {}
         for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
             self._lanes.answered(call, sent)
             if sent.holder:
                 duplicates[call.jobs[0].id] = self._duplicate(keys, sent.holder, call.jobs[0])
-        return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
+        return duplicates
 
     def _deliver(self, calls: Iterator[Call], *, overlap: bool) -> Iterator[tuple[Call, Sent]]:
         """Send the calls; the next is encoded while Redis works on the one before."""
