@@ -71,10 +71,10 @@ def opened(keys: Keys) -> Operation[bool]:
     A client that comes to a queue which nobody has is counted there: its name may be a slip.
     """
     yield ("SADD", queues_key(keys.prefix), keys.queue)
-    is_known = (yield ("EXISTS", keys.settings, keys.workers)) > 0
-    if not is_known:
+    found: int = yield ("EXISTS", keys.settings, keys.workers)
+    if not found:
         yield ("HINCRBY", keys.stats, "unconfigured", 1)
-    return is_known
+    return found > 0
 
 
 def counts(keys: Keys) -> Operation[Counts]:

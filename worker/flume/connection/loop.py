@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import redis.asyncio as async_redis
 import redis.exceptions as refused
+from hiredis import pack_command
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -79,7 +80,8 @@ class AsyncConnections:
         self._busy.add(connection)
         try:
             async with asyncio.timeout(self._timeout if timeout is None else timeout):
-                await connection.send_command(*call, check_health=False)
+                # hiredis packs in C; redis-py's async connections pack in Python, ten times slower
+                await connection.send_packed_command(pack_command(call), check_health=False)
                 reply = await connection.read_response()
         except (refused.ConnectionError, TimeoutError, refused.TimeoutError, OSError) as error:
             await connection.disconnect(nowait=True)
