@@ -27,7 +27,11 @@ class ProcessFailedError(RuntimeError):
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    grace: float = STOP_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in its own process group; it is gone when the block ends."""
     with log.open("wb") as output:
@@ -44,16 +48,16 @@ def running(
     try:
         yield process
     finally:
-        stop(process)
+        stop(process, grace)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], grace: float) -> None:
     """Ask `process` to end, then kill its whole group."""
     if process.poll() is None:
         process.send_signal(signal.SIGCONT)  # a stopped process would not see SIGTERM
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(grace)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -29,6 +29,7 @@ FILL_SECONDS = 3.0  # the slowest enqueue 2,000 jobs a second
 TRIES = 2  # the better one counts: a rival is not to suffer from the machine's other work
 MOST_JOBS = 200_000  # what Flume drains
 DRAIN_TIMEOUT = 40.0
+GRACE = 0.5  # its jobs are done and counted; some wait for seconds before they end
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def drain_once(rival: Rival, jobs: int, folder: Path) -> tuple[Drain, float]:
     log = folder / "worker.log"
     with Tally(folder / "tally", jobs) as tally:
         environment = {**rival.environment, TALLY_VARIABLE: str(tally.path)}
-        with running(rival.worker, log=log, environment=environment) as worker:
+        with running(rival.worker, log=log, environment=environment, grace=GRACE) as worker:
             drain = time_drain(
                 tally, numbers, rival.unfinished, worker=worker, log=log, timeout=DRAIN_TIMEOUT
             )
