@@ -25,14 +25,14 @@ _AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOC
 def translate(error: Exception, where: str) -> FlumeError:
     """Return our error for one of redis-py's."""
     first = str(error).split(" ", 1)[0]
-    if isinstance(error, refused.AuthenticationError | refused.NoPermissionError) or first in (
-        "NOPERM",
-        "NOAUTH",
-        "WRONGPASS",
-    ):
+    if isinstance(error, refused.NoPermissionError) or first == "NOPERM":
         return ServerRefusedError(
-            f"Redis at {where} refused this user: {first}. Check the user and password in the "
-            "URL, and its rights with `flume doctor`."
+            f"Redis at {where} refused a call: {str(error).removeprefix('NOPERM ')[:200]}. Grant "
+            "this user what it lacks: `flume doctor` lists it."
+        )
+    if isinstance(error, refused.AuthenticationError) or first in ("NOAUTH", "WRONGPASS"):
+        return ServerRefusedError(
+            f"Redis at {where} refused the user or the password. Check both in the URL."
         )
     if isinstance(error, refused.ConnectionError | refused.TimeoutError | OSError) or (
         first in _AWAY or isinstance(error, refused.ReadOnlyError)
