@@ -63,7 +63,7 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the dead jobs of QUEUE, the newest first, each with its error."""
+    """List the dead jobs of QUEUE, the newest first."""
     if ids:
         found = [_dead_job(server, queue, job_id) for job_id in ids]
         found = [job for job in found if handler in (None, job.handler)]

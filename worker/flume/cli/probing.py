@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flume.commands.command import Argument, text
 from flume.doctor import Facts
@@ -82,7 +83,7 @@ def probe(connections: SyncConnections, *, prefix: str, queue: str) -> Facts:
         skew_s=_skew(connections),
         save=_setting(connections, "save"),
         appendfsync=_setting(connections, "appendfsync"),
-        user=None if user is None else text(user),
+        user=urlsplit(connections.url).username if user is None else text(user),
         prefix=prefix,
         refused=refused,
         is_key_refused=is_key_refused,
@@ -91,7 +92,7 @@ def probe(connections: SyncConnections, *, prefix: str, queue: str) -> Facts:
 
 def _ask(connections: SyncConnections, *call: Argument) -> Any:
     """Return the reply, or None where this user or this server has no such command."""
-    (reply,) = connections._exchange([call])
+    (reply,) = connections.call_all([call])
     return None if isinstance(reply, Exception) else reply
 
 
@@ -137,17 +138,22 @@ def _rights(
     Redis checks rights when a command is queued in a transaction, so that one which is discarded
     tries every right and runs nothing.  None: this user may not even do that.
     """
-    calls = {name: tuple(key if a is KEY else a for a in args) for name, args in SAMPLES.items()}
-    tried = [*((name, *args) for name, args in calls.items()), ("SMEMBERS", shared_key)]
     if _ask(connections, "MULTI") is None:
         return None, False
-    *replies, _ = connections._exchange([*tried, ("DISCARD",)])
-    refused, is_key_refused = [], False
-    for (name, *_), reply in zip(tried, replies, strict=True):
+    refused: list[str] = []
+    is_key_refused = False
+    tries: list[tuple[Argument, ...]] = [
+        (name, *(key if arg is KEY else arg for arg in args)) for name, args in SAMPLES.items()
+    ]
+    tries.append(("SMEMBERS", shared_key))
+    *replies, _ = connections.call_all([*tries, ("DISCARD",)])
+    for (name, *_), reply in zip(tries, replies, strict=True):
         if not isinstance(reply, Exception):
             continue
-        if "key" in str(reply):  # "… no permissions to access a key", worded anew in each version
+        if "key" in str(
+            reply
+        ):  # "… to access a key" in one version, "… one of the keys" in another
             is_key_refused = True
         elif name not in refused:
-            refused.append(name)
+            refused.append(str(name))
     return refused, is_key_refused

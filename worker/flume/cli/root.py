@@ -10,8 +10,12 @@ from flume.cli.server import Server
 
 SECTIONS = {
     "Run": {
-        "dev": Lazy("flume.cli.dev:dev", "Run pipelines on this machine, Redis included.", "local"),
-        "worker": Lazy("flume.cli.worker:worker", "Run the jobs of one pipeline."),
+        "dev": Lazy(
+            "flume.cli.dev:dev",
+            "Run pipelines on this machine, with a Valkey of their own.",
+            "local",
+        ),
+        "worker": Lazy("flume.cli.worker:worker", "Run the jobs of one queue."),
     },
     "Hand in and take back": {
         "enqueue": Lazy("flume.cli.enqueue:enqueue", "Hand in a job, or a file of jobs."),

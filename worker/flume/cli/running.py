@@ -49,7 +49,7 @@ def _end(sentence: str, code: Exit) -> Exit:
 
 
 def _usage(error: click.UsageError) -> str:
-    sentence = error.format_message().rstrip()
+    sentence = " ".join(error.format_message().split())  # choices come on lines of their own
     if not sentence.endswith((".", "?")):
         sentence += "."
     command = error.ctx.command_path if error.ctx else "flume"
