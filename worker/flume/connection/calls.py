@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from hiredis import pack_command
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import Script
+
+# hiredis packs in C.  Its stub wants a tuple of one.
+pack: Callable[[tuple[Argument, ...]], bytes] = pack_command  # type: ignore[assignment]
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a connection must stand: longer than a SYN that was lost twice (3 s)."""

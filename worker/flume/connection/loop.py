@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 
 import redis.asyncio as async_redis
 import redis.exceptions as refused
-from hiredis import pack_command
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha
+from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
 from flume.connection.refusals import foreign, translate
 from flume.connection.urls import address, redis_url
 
@@ -80,8 +79,8 @@ class AsyncConnections:
         self._busy.add(connection)
         try:
             async with asyncio.timeout(self._timeout if timeout is None else timeout):
-                # hiredis packs in C; redis-py's async connections pack in Python, ten times slower
-                await connection.send_packed_command(pack_command(call), check_health=False)
+                # not its send_command: async connections of redis-py pack in Python
+                await connection.send_packed_command(pack(call), check_health=False)
                 reply = await connection.read_response()
         except (refused.ConnectionError, TimeoutError, refused.TimeoutError, OSError) as error:
             await connection.disconnect(nowait=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha
+from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
 from flume.connection.refusals import foreign, translate
 from flume.connection.urls import address, redis_url
 from flume.errors import FlumeError
@@ -70,7 +70,7 @@ class SyncConnections:
                 if command is not None:
                     under_way.append(command)
                     call = evalsha(command, script(command.script, self.shift_ms))
-                    connection.send_command(*call, check_health=False)
+                    connection.send_packed_command([pack(call)], check_health=False)
                 if len(under_way) < (1 if command is None else 2):
                     continue
                 reply = self._reply(connection)
@@ -99,6 +99,26 @@ class SyncConnections:
             raise translate(reply, self.where) from reply
         return reply
 
+    def call_all(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Send plain commands over one connection; an error comes back in its reply's place.
+
+        Raises:
+            ServerError: If not all of them were answered.
+        """
+        connection = self._take()
+        try:
+            packed = [pack(call) for call in calls]
+            connection.send_packed_command(packed, check_health=False)
+            replies = [self._reply(connection) for _ in calls]
+        except (refused.RedisError, OSError) as error:
+            connection.disconnect()
+            raise translate(error, self.where) from error
+        except BaseException:
+            connection.disconnect()  # a half-read reply must not meet the next call
+            raise
+        self._idle.append(connection)
+        return replies
+
     def close(self) -> None:
         """Close every idle connection."""
         while self._idle:
@@ -115,18 +135,7 @@ class SyncConnections:
 
     def _exchange(self, call: tuple[Argument, ...]) -> Any:
         """Send one call; return its reply, or the error that Redis replied with."""
-        connection = self._take()
-        try:
-            connection.send_command(*call, check_health=False)
-            reply = self._reply(connection)
-        except (refused.RedisError, OSError) as error:
-            connection.disconnect()
-            raise translate(error, self.where) from error
-        except BaseException:
-            connection.disconnect()  # a half-read reply must not meet the next call
-            raise
-        self._idle.append(connection)
-        return reply
+        return self.call_all((call,))[0]
 
     def _reply(self, connection: Any) -> Any:
         try:
