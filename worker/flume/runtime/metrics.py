@@ -1,14 +1,14 @@
 """What a worker counts, and how Prometheus reads it.
 
 The counts are plain numbers that the event loop raises; prometheus-client's own counters cost
-several times a short job, so they are made from these when somebody asks.
+several times a short job, so its families are made from these when somebody asks.
 ``docs/reference/metrics.md`` lists them; a test holds the two together.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from flume.events import JobsClaimed
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DURATION_BUCKETS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 600)
 COUNT_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BYTES_BUCKETS = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
+
+LABELS = ("pipeline", "queue")
+"""Of every family."""
 
 
 class Histogram:
@@ -80,49 +83,86 @@ class Metrics:
         self.claim_bytes.add(event.payload_bytes)
         self.claim_waited.add(event.waited_s)
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield what Prometheus scrapes (its custom collector interface)."""
-        from prometheus_client.core import (
-            CounterMetricFamily,
-            GaugeMetricFamily,
-            HistogramMetricFamily,
-        )
 
-        labels = {"pipeline": self.pipeline, "queue": self.queue}
-        names, values = list(labels), list(labels.values())
-        jobs = HistogramMetricFamily(
-            "flume_job_duration_seconds",
-            "How long jobs ran, by outcome.",
-            labels=[*names, "handler", "outcome"],
-        )
-        for (handler, outcome), histogram in list(self.jobs.items()):
-            jobs.add_metric([*values, handler, outcome], histogram.cumulative(), histogram.total)
-        yield jobs
-        for name, text, histogram in (
-            ("flume_claim_jobs", "Jobs a claim brought.", self.claim_jobs),
-            ("flume_claim_seconds", "How long a claim took.", self.claim_seconds),
-            ("flume_claim_payload_bytes", "Bytes of bodies a claim brought.", self.claim_bytes),
-            (
-                "flume_claim_oldest_seconds",
-                "How long the first job of a claim had been ready.",
-                self.claim_waited,
-            ),
-        ):
-            family = HistogramMetricFamily(name, text, labels=names)
-            family.add_metric(values, histogram.cumulative(), histogram.total)
-            yield family
-        for name, text, count in (
-            ("flume_leases_lost", "Jobs whose lease this worker lost.", self.leases_lost),
-            ("flume_jobs_reclaimed", "Jobs taken back from silent workers.", self.reclaimed),
-        ):
-            counter = CounterMetricFamily(name, text, labels=names)
-            counter.add_metric(values, count)
-            yield counter
-        for name, text, value in (
-            ("flume_jobs_held", "Jobs claimed and not settled.", self.held()),
-            ("flume_jobs_running", "Jobs whose handler runs.", self.running()),
-            ("flume_redis_up", "Whether Redis answered the last call.", int(not self.is_away())),
-        ):
-            gauge = GaugeMetricFamily(name, text, labels=names)
-            gauge.add_metric(values, value)
-            yield gauge
+class WorkerCollector:
+    """The metrics of all workers of a process, as prometheus-client collects them."""
+
+    def __init__(self, workers: Sequence[Metrics]) -> None:
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family once, with the samples of every worker.
+
+        A family for each worker would not do: a name that comes twice makes the text invalid.
+        """
+        yield from _jobs(self._workers)
+        yield from _claims(self._workers)
+        yield from _counters(self._workers)
+        yield from _gauges(self._workers)
+
+
+def _labels(worker: Metrics) -> list[str]:
+    return [worker.pipeline, worker.queue]
+
+
+def _jobs(workers: Sequence[Metrics]) -> Iterator[Metric]:
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(
+        "flume_job_duration_seconds",
+        "How long the runs of handlers took, by outcome.",
+        labels=[*LABELS, "handler", "outcome"],
+    )
+    for worker in workers:
+        for names, histogram in list(worker.jobs.items()):
+            labels = [*_labels(worker), *names]
+            family.add_metric(labels, histogram.cumulative(), histogram.total)
+    yield family
+
+
+def _claims(workers: Sequence[Metrics]) -> Iterator[Metric]:
+    from prometheus_client.core import HistogramMetricFamily
+
+    for name, text, field in (
+        ("flume_claim_jobs", "How many jobs a claim brought.", "claim_jobs"),
+        ("flume_claim_duration_seconds", "How long a claim took.", "claim_seconds"),
+        ("flume_claim_payload_bytes", "How large the jobs of a claim were.", "claim_bytes"),
+        (
+            "flume_claim_latency_seconds",
+            "How long the first job of a claim had been ready.",
+            "claim_waited",
+        ),
+    ):
+        family = HistogramMetricFamily(name, text, labels=LABELS)
+        for worker in workers:
+            histogram: Histogram = getattr(worker, field)
+            family.add_metric(_labels(worker), histogram.cumulative(), histogram.total)
+        yield family
+
+
+def _counters(workers: Sequence[Metrics]) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    for name, text, field in (
+        ("flume_leases_lost_total", "Jobs whose lease this worker lost.", "leases_lost"),
+        ("flume_jobs_reclaimed_total", "Jobs taken back from silent workers.", "reclaimed"),
+    ):
+        family = CounterMetricFamily(name, text, labels=LABELS)
+        for worker in workers:
+            family.add_metric(_labels(worker), getattr(worker, field))
+        yield family
+
+
+def _gauges(workers: Sequence[Metrics]) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    held = GaugeMetricFamily("flume_jobs_held", "Jobs claimed and not settled.", labels=LABELS)
+    running = GaugeMetricFamily("flume_jobs_running", "Jobs whose handler runs.", labels=LABELS)
+    redis = GaugeMetricFamily(
+        "flume_redis_up", "Whether Redis answered this worker's last call.", labels=LABELS
+    )
+    for worker in workers:
+        held.add_metric(_labels(worker), worker.held())
+        running.add_metric(_labels(worker), worker.running())
+        redis.add_metric(_labels(worker), int(not worker.is_away()))
+    yield from (held, running, redis)

@@ -7,21 +7,22 @@ import contextlib
 import gc
 import logging
 import signal
-import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flume.client import AsyncClient
 from flume.errors import ServerUnavailableError
-from flume.runtime.health import HealthServer
+from flume.runtime.depths import QueueCollector
+from flume.runtime.health import Answer, HealthServer, Pulse
+from flume.runtime.metrics import WorkerCollector
 from flume.runtime.worker import Worker, WorkerConfig
 
 T = TypeVar("T")
 
 EXIT_STUCK = 70
 """Every place was taken by a handler that does not return; a new process has free ones."""
-LOOP_STUCK_S = 120.0
+LOOP_BOUND_S = 120.0
 """A loop that has not turned for this long is not coming back; far above any sane callback."""
 EMPTY_POLL_S = 0.2
 
@@ -35,6 +36,10 @@ class ProcessConfig:
     workers: Sequence[WorkerConfig]
     health_port: int | None = None
     """None: no HTTP server."""
+    loop_bound_s: float = LOOP_BOUND_S
+    """How long a handler may block the event loop before ``/healthz`` says so."""
+    shows_queues: bool = False
+    """Whether ``/metrics`` has the depth of the queues: once for all workers, not from each."""
     until_empty: bool = False
     """Stop once nothing is ready, running, scheduled or retrying in any of the queues."""
     on_start: Callable[[list[Worker]], None] | None = None
@@ -63,8 +68,8 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
 
 async def _main(config: ProcessConfig) -> int:
     workers = [Worker(worker) for worker in config.workers]
-    pulse = _Pulse()
-    with _signals(workers), _health(config.health_port, workers, pulse):
+    pulse = Pulse(config.loop_bound_s)
+    with _signals(workers), _health(config, workers, pulse):
         if config.on_start is not None:
             config.on_start(workers)
         async with contextlib.AsyncExitStack() as stack:
@@ -79,24 +84,6 @@ async def _main(config: ProcessConfig) -> int:
             await asyncio.wait(runs)
             beating.cancel()
     return EXIT_STUCK if any(worker.is_stuck for worker in workers) else 0
-
-
-class _Pulse:
-    """Notes that the event loop turns."""
-
-    def __init__(self) -> None:
-        self.last = time.monotonic()
-
-    async def run(self) -> None:
-        while True:
-            self.last = time.monotonic()
-            await asyncio.sleep(1)
-
-    def check(self) -> tuple[bool, str]:
-        still = time.monotonic() - self.last
-        if still > LOOP_STUCK_S:
-            return False, f"the event loop has not turned for {still:.0f} s"
-        return True, "ok"
 
 
 @contextlib.contextmanager
@@ -121,32 +108,44 @@ def _signals(workers: Sequence[Worker]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _health(port: int | None, workers: Sequence[Worker], pulse: _Pulse) -> Iterator[None]:
-    if port is None:
+def _health(config: ProcessConfig, workers: Sequence[Worker], pulse: Pulse) -> Iterator[None]:
+    if config.health_port is None:
         yield
         return
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    for worker in workers:
-        registry.register(worker.metrics)
-
-    def ready() -> tuple[bool, str]:
-        waiting = [worker.keys.queue for worker in workers if not worker.is_ready]
-        return not waiting, f"not claiming: {', '.join(waiting)}" if waiting else "ok"
-
-    server = HealthServer(
-        port,
-        checks={"/startupz": lambda: (True, "ok"), "/healthz": pulse.check, "/readyz": ready},
-        metrics=lambda: generate_latest(registry),
-    )
-    server.start()
-    logger.info("health_served", extra={"port": server.port})
-    try:
+    metrics = [worker.metrics for worker in workers]
+    with contextlib.ExitStack() as stack:
+        registry.register(WorkerCollector(metrics))
+        if config.shows_queues:
+            url, prefix = workers[0].config.url, workers[0].config.prefix
+            registry.register(stack.enter_context(QueueCollector(url, prefix, metrics)))
+        server = HealthServer(
+            config.health_port,
+            checks={
+                "/startupz": lambda: (True, "ok"),
+                "/healthz": pulse.check,
+                "/readyz": lambda: _ready(workers),
+            },
+            metrics=lambda: generate_latest(registry),
+        )
+        server.start()
+        stack.callback(server.stop)
+        logger.info("health_served", extra={"port": server.port})
         yield
-    finally:
-        server.stop()
+
+
+def _ready(workers: Sequence[Worker]) -> Answer:
+    """Return whether all workers claim, and a word on those that do not."""
+    reasons = []
+    for worker in workers:
+        if worker.metrics.is_away():
+            reasons.append(f"{worker.keys.queue}: Redis does not answer")
+        elif not worker.is_ready:
+            reasons.append(f"{worker.keys.queue}: it does not claim")
+    return not reasons, "; ".join(reasons) or "ok"
 
 
 async def _stop_when_empty(workers: Sequence[Worker]) -> None:
