@@ -80,6 +80,7 @@ def run_dev(
             ProcessConfig(
                 workers,
                 health_port=config.health_port,
+                shows_queues=True,
                 until_empty=config.until_empty,
                 on_start=on_start,
             )

@@ -100,12 +100,14 @@ class Worker:
 
         From a signal handler or another thread use ``stop_soon``.
         """
+        self.is_ready = False
         self._stopping.set()
         for fetcher in self._fetchers:
             fetcher.stop()
 
     def stop_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop, from a signal handler or another thread; a second call gives up the grace."""
+        self.is_ready = False
         for fetcher in self._fetchers:
             fetcher.stopping.set()  # at once, also while a handler blocks the loop
         if self._was_asked:
