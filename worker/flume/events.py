@@ -1,16 +1,19 @@
 """What happens in a worker, as values that an app can subscribe to.
 
 ``docs/reference/events.md`` lists them; a test holds the two together.
-Subscribers are called in the worker's event loop (or its heartbeat thread, where it says so) and
-must be quick; an error of theirs is logged and changes nothing.
+Subscribers are called where the thing happens, in the worker's event loop unless the event says
+otherwise, and must be quick; an error of theirs is logged and changes nothing.
+An event holds neither the arguments of a job nor its headers.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from flume.origin import place_of
 
 E = TypeVar("E", bound="Event")
 
@@ -62,7 +65,7 @@ class JobEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobStarted(JobEvent):
-    """A handler is about to be called."""
+    """A handler is about to be called (a sync one: in its own thread)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class JobRetried(JobEvent):
 
     duration_s: float
     after_s: float
-    error: BaseException
+    error: BaseException = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class JobBuried(JobEvent):
     """A job was given up and is in the dead-letter queue."""
 
     duration_s: float
-    error: BaseException
+    error: BaseException = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class JobDiscarded(JobEvent):
     """A handler dropped its job."""
 
     duration_s: float
-    error: BaseException
+    error: BaseException = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +169,11 @@ class Bus:
         for subscriber in tuple(self._subscribers.get(type(event), ())):
             try:
                 subscriber(event)
-            except Exception:
-                logger.exception("subscriber_failed", extra={"event": type(event).__name__})
+            except Exception as error:
+                extra = {"subscribed_to": type(event).__name__, "queue": event.queue}
+                # Not the error's text: it may repeat what a job was about.
+                extra |= {"error_type": type(error).__name__, "where": place_of(error)}
+                logger.error("subscriber_failed", extra=extra)
 
 
 def _below(kind: type[E]) -> list[type[E]]:

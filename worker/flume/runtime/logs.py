@@ -35,8 +35,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **fields_of(record),
         }
+        line = {**line, **fields_of(record), **line}  # in this order, and no field replaces these
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
@@ -75,6 +75,7 @@ def configure(*, style: str = "json", level: str = "info", config: str | None = 
             f"log format {style!r} and level {level!r}: use {' or '.join(FORMATS)}, and debug, "
             "info, warning or error."
         )
+    logging.captureWarnings(True)  # they would be lines of another form
     output = logging.StreamHandler()
     output.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     root = logging.getLogger()
@@ -86,7 +87,10 @@ def _from_file(path: Path) -> None:
     import yaml
 
     try:
-        logging.config.dictConfig(yaml.safe_load(path.read_text(encoding="utf-8")))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Ours exist by now, and by default all that exist and are not named there fall silent.
+        settings.setdefault("disable_existing_loggers", False)
+        logging.config.dictConfig(settings)
     except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise ConfigurationError(
             f"the logging configuration {path} cannot be used: {error}. It is a dictionary for "
