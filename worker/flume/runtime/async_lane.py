@@ -6,10 +6,12 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any
 
 from flume.current import HeldJob, running
 from flume.errors import JobTimeoutError
+from flume.events import JobStarted, bus
 from flume.handler import Handler
 from flume.pipeline import PipelineSettings
 from flume.runtime.lane import Ended, Lane
@@ -34,6 +36,9 @@ class AsyncLane(Lane):
     ) -> None:
         super().__init__(queue, handlers, settings, places=places, ended=ended)
         self._loop = asyncio.get_running_loop()
+        # What lifespans have set.  Each job gets a copy: a task that is started from the end of
+        # another one would otherwise see what that job's handler had set.
+        self._context = copy_context()
         self._busy = 0
         self._is_filling = False
 
@@ -61,13 +66,16 @@ class AsyncLane(Lane):
                 break
             if not job.is_settled and self._prepare(job):
                 started += 1
+                if bus.wants(JobStarted):
+                    self._announce(job)
                 self._start(job)
         self.pace.started(started)
         self._is_filling = False
 
     def _start(self, job: HeldJob) -> None:
         self._busy += 1
-        task = asyncio.Task(self._run(job), loop=self._loop, **_EAGER)
+        context = self._context.copy()
+        task = asyncio.Task(self._run(job), loop=self._loop, context=context, **_EAGER)
         if not task.done():
             job.task = task
             self.running[job.id] = job

@@ -115,10 +115,13 @@ class Lane(ABC):
         job.queue = self._queue
         job.started_at = time.monotonic()
         job.timeout_s = time_limit(body, handler.defaults, self.settings)
-        if bus.wants(JobStarted):
-            attempt = body.attempts + 1
-            bus.publish(JobStarted(self._queue, job.id.decode(), body.handler, attempt))
         return True
+
+    def _announce(self, job: HeldJob) -> None:
+        """Say that a job's handler is about to be called, where somebody listens."""
+        body = job.body
+        assert body is not None  # prepared
+        bus.publish(JobStarted(self._queue, job.id.decode(), body.handler, body.attempts + 1))
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from flume.current import HeldJob, running
 from flume.errors import JobTimeoutError
+from flume.events import JobStarted, bus
 from flume.handler import Handler
 from flume.pipeline import PipelineSettings
 from flume.runtime.lane import Ended, Lane
@@ -36,6 +37,7 @@ class ThreadLane(Lane):
     ) -> None:
         super().__init__(queue, handlers, settings, places=places, ended=ended)
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()  # what lifespans have set; each job gets a copy
         self._done: deque[tuple[HeldJob, BaseException | None, float]] = deque()
         self._is_noted = False
         self._wakeups: SimpleQueue[bool] = SimpleQueue()
@@ -106,8 +108,10 @@ class ThreadLane(Lane):
             if job.is_settled:
                 continue
             self.running[job.id] = job
+            if bus.wants(JobStarted):
+                self._announce(job)
             job.started_at = time.monotonic()
-            error = copy_context().run(_call, job)
+            error = self._context.copy().run(_call, job)
             done.append((job, error, time.monotonic() - job.started_at))
             if not self._is_noted:
                 self._is_noted = True
