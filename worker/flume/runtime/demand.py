@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flume.current import HeldJob
 
 
@@ -21,6 +23,14 @@ class Demand:
         """A suspect waits for this worker to hold nothing."""
         self.runs_alone = False
         """A suspect runs here."""
+
+        self.listeners: list[Callable[[], None]] = []
+        """Called when there may be room again: what one lane gives up another may use."""
+
+    def freed(self) -> None:
+        """Tell who waits for room."""
+        for listener in self.listeners:
+            listener()
 
     def room(self) -> int:
         """Return how many more jobs may be claimed now."""

@@ -74,7 +74,8 @@ class Fetcher:
         self._room = asyncio.Event()
         self.stopping = asyncio.Event()  # only looked at: a signal handler sets it
         self._refusal = ""
-        lane.on_room = self.look
+        lane.on_room = demand.freed
+        demand.listeners.append(self.look)
 
     def look(self) -> None:
         """Look again whether more may be claimed."""
@@ -174,6 +175,7 @@ class Fetcher:
                 wait = min(LONGEST_WAIT_S, wait * 2)
         finally:
             self._demand.claiming -= limit
+            self._demand.freed()
 
     def _refused(self, error: ServerError) -> None:
         if str(error) != self._refusal:  # once for each reason

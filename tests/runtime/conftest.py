@@ -1,0 +1,20 @@
+"""Fixtures of the tests that run workers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.runtime.working import Stage
+from tests.support.servers import Server
+
+
+@pytest.fixture
+async def stage(server: Server) -> AsyncIterator[Stage]:
+    """Return a queue on ``server`` and the means to run workers of it."""
+    opened = Stage(server)
+    try:
+        yield opened
+    finally:
+        await opened.client.close()
