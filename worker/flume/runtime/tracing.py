@@ -128,12 +128,14 @@ def _outcome(
     job: HeldJob, error: BaseException | None, settings: PipelineSettings
 ) -> tuple[BaseException | None, str]:
     """Return the error that counts and what becomes of the job, as ``settler`` will decide."""
-    if job.ending in _ENDED and (job.is_settled or isinstance(error, asyncio.CancelledError)):
+    is_cut_short = error is not None and not isinstance(error, Retry | Discard)
+    if job.ending in _ENDED and (job.is_settled or is_cut_short):
         return error, _ENDED[job.ending]
     # An async handler ends by being cancelled; a sync one is told, and ends by whatever it raises.
     is_stopped = isinstance(error, asyncio.CancelledError) or (error and not job.handler.is_async)
     if job.ending == "timeout" and (is_stopped or job.is_settled):
-        error = JobTimeoutError(timeout=job.timeout_s)
+        where = None if error is None else error.__traceback__
+        error = JobTimeoutError(timeout=job.timeout_s).with_traceback(where)
     if error is None:
         return None, "completed"
     assert job.body is not None
