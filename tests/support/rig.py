@@ -16,7 +16,7 @@ from flume.job import new_ids
 from flume.keys import Keys
 
 T = TypeVar("T")
-Content = dict[bytes, bytes] | list[bytes] | set[bytes] | dict[bytes, float] | bytes
+Content = dict[str, bytes] | list[bytes] | set[bytes] | dict[str, float] | bytes
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -81,9 +81,10 @@ class Rig:
         """Send one plain Redis command."""
         return self.connections.call(*arguments)
 
-    def move_clock(self, ms: int) -> None:
-        """Move the clock of all scripts, in whole seconds; back where ``ms`` is negative."""
+    def move_clock(self, ms: int) -> int:
+        """Move the clock of all scripts, in whole seconds; returns how far it is from the real."""
         self.connections.shift_ms += ms
+        return self.connections.shift_ms
 
     def now_ms(self) -> int:
         """Return the time as scripts see it."""
@@ -107,13 +108,20 @@ class Rig:
         handler: str = "send",
         *,
         lane: Lane | None = None,
-        unique: Unique = client.NOT_UNIQUE,
         size: int = 0,
     ) -> Command[Sent]:
         """Return the command that makes jobs ready."""
         padded = body(handler, "x" * size) if size else body(handler)
         entries = interleaved(ids, padded)
-        return client.enqueue(self.keys, lane or self.lane(), handler, entries, unique)
+        return client.enqueue(self.keys, lane or self.lane(), handler, entries)
+
+    def enqueueing_unique(
+        self, job_id: str, key: str = "ada", *, hold_ms: int = 0, lane: Lane | None = None
+    ) -> Command[Sent]:
+        """Return the command that makes a job ready unless another one holds its key."""
+        unique = Unique(key, hold_ms)
+        job: list[Argument] = [job_id, body()]
+        return client.enqueue_unique(self.keys, lane or self.lane(), "send", job, unique)
 
     def schedule(self, count: int = 1, handler: str = "send", *, wait_ms: int = 0) -> list[str]:
         """Keep new jobs until they are due and return their ids."""
@@ -121,6 +129,20 @@ class Rig:
         entries = interleaved(ids, body(handler))
         self.run(client.schedule(self.keys, self.lane(), handler, entries, wait_ms=wait_ms))
         return ids
+
+    def outlive(self, *survivors: Worker) -> None:
+        """Let all leases run out; only ``survivors`` have beaten since."""
+        self.move_clock(LEASE_MS + MINUTE)
+        for survivor in survivors:
+            survivor.beat(settle_ms=0)
+
+    def cancel(self, ids: Sequence[str]) -> list[str]:
+        """Cancel jobs; returns those that were waiting or running."""
+        return self.run(client.cancel(self.keys, ids))
+
+    def purge(self, source: str, limit: int = 1000) -> int:
+        """Delete jobs of one list or sorted set."""
+        return self.run(client.purge(self.keys, source, limit))
 
     def worker(self, name: str = "ada") -> Worker:
         """Register a worker, which beats once."""
@@ -165,13 +187,28 @@ class Rig:
 
     def ready(self, handler: str = "send") -> list[str]:
         """Return the ids in a ready list, oldest first."""
-        entries = self.call("LRANGE", self.keys.ready(handler), 0, -1)
-        return [text(entry).split(":", 1)[1] for entry in entries]
+        return self._ids(self.keys.ready(handler))
+
+    def alone(self) -> list[str]:
+        """Return the ids of the suspects that wait to run alone."""
+        return self._ids(self.keys.alone)
+
+    def _ids(self, key: str) -> list[str]:
+        entries = self.call("LRANGE", key, 0, -1)
+        return [text(entry).split(":", 1)[1].split(" ")[0] for entry in entries]
+
+    def fields(self, key: str) -> dict[str, bytes]:
+        """Return a hash."""
+        return {text(name): value for name, value in _hash(self.call("HGETALL", key)).items()}
+
+    def scores(self, key: str) -> dict[str, float]:
+        """Return a sorted set, lowest first."""
+        found = _hash(self.call("ZRANGE", key, 0, -1, "WITHSCORES"))
+        return {text(member): float(score) for member, score in found.items()}
 
     def suspects(self) -> dict[str, int]:
         """Return the suspects and their crashes while alone."""
-        found = _hash(self.call("HGETALL", self.keys.suspects))
-        return {text(job_id): int(crashes) for job_id, crashes in found.items()}
+        return {job_id: int(crashes) for job_id, crashes in self.fields(self.keys.suspects).items()}
 
     def score(self, job_id: str) -> int:
         """Return a running job's lease deadline and fence."""
@@ -186,15 +223,14 @@ class Rig:
         """Return what one key holds."""
         kind = text(self.call("TYPE", key))
         if kind == "hash":
-            return _hash(self.call("HGETALL", key))
+            return self.fields(key)
         if kind == "list":
             return list(self.call("LRANGE", key, 0, -1))
         if kind == "set":
             return set(self.call("SMEMBERS", key))
         if kind == "zset":
-            found = _hash(self.call("ZRANGE", key, 0, -1, "WITHSCORES"))
-            return {member: float(score) for member, score in found.items()}
-        return bytes(self.call("GET", key))
+            return self.scores(key)
+        return bytes(self.call("GET", key) or b"")
 
 
 @dataclass

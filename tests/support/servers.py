@@ -18,6 +18,7 @@ from tests.support.waiting import wait_until
 
 KINDS = ("redis", "valkey")
 START_SECONDS = 20.0
+_END = "the-end-of-the-watch"
 START_TRIES = 5  # another process may take the free port first
 
 
@@ -93,6 +94,17 @@ class Server:
     def call(self, *arguments: str | int) -> Any:
         """Send one plain command over a connection of its own."""
         return _call(self.port, *arguments)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[list[list[str]]]:
+        """Collect the calls that scripts make; the list is filled when the block has ended."""
+        calls: list[list[str]] = []
+        with redis.Redis(port=self.port) as connection, connection.monitor() as monitor:
+            yield calls
+            self.call("ECHO", _END)
+            while _END not in (seen := monitor.next_command())["command"]:
+                if seen["client_type"] == "lua":
+                    calls.append(seen["command"].split(" "))
 
     def _command(self, port: int) -> list[str]:
         return [

@@ -29,13 +29,14 @@ for source = 1, 2 do
   local due = redis.call('ZRANGEBYSCORE', KEYS[source], '-inf', now, 'LIMIT', 0, ARGV[1])
   if #due > 0 then redis.call('ZREM', KEYS[source], unpack(due)) end
   for _, member in ipairs(due) do
-    local id, handler = string.match(member, '^(%x+) (%S+)$')
-    local list = id and #id == 32 and lists[handler]
+    local id, handler = string.match(member, '^(%S+) (%S+)$')
+    local is_ours = id and #id == 32 and not string.find(id, '%X')
+    local list = is_ours and lists[handler]
     local body = not list and redis.call('HGET', jobs, id or member)
     if list then
       entries[list] = entries[list] or {}
       table.insert(entries[list], string.format('%.0f:%s', now, id))
-    elseif body and id and #id == 32 and handler == handler_of(body) then
+    elseif body and is_ours and handler == handler_of(body) then
       redis.call('ZADD', KEYS[source], string.format('%.0f', now + AGAIN_MS), member)
     elseif body then
       redis.call('ZADD', dead, string.format('%.0f', now), id or member)
