@@ -169,7 +169,7 @@ async def test_a_job_that_cannot_be_read_is_buried_with_its_bytes(stage: Stage) 
     """What somebody else wrote is kept as it is, for a person to look at."""
     handler = named("send", _nothing)
     job = await stage.client.enqueue(QUEUE, handler)
-    stage.server.call("HSET", "flume:{orders}:jobs", job.id, b'{"handler":"send","args":7}')
+    stage.server.call("HSET", "flume:{orders}:jobs", job.id, '{"handler":"send","args":7}')
 
     async with stage.working(handler):
         await stage.until(lambda c: c.dead)
