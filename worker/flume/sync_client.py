@@ -88,7 +88,8 @@ class Client:
             ServerFullError: If Redis' memory is full.
         """
         job = as_job(handler, args, kwargs)
-        if job.unique is not None or recording.active is not None:
+        is_plain = job.unique is None and recording.active is None and tracing.tracer() is None
+        if not is_plain:
             return self._send(queue, [job], None)[0]
         keys = self._queues.get(queue) or self._open(queue)
         call = call_of(job, encode_new(job.body, limit=self._limit), keys, self._lanes)
