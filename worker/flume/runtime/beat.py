@@ -32,7 +32,9 @@ AHEAD_WAIT_S = 0.1
 """How long a claimed job may wait for a place before others may have it (contract 5)."""
 SETTLE_MS = 3000
 """Nobody reclaims for this long after a silence of all workers: longer than it takes a live one
-to connect again (``link.LONGEST_WAIT_S``) and to beat."""
+to connect again (``link.LONGEST_WAIT_S``) and to beat.  Where Redis' clock was set forward it is
+a silence too, and leases that had long to go have ended: then it takes a third of a lease until
+each is extended."""
 SILENCE_MS = 3000
 """A worker that has not beaten for this long counts as dead: six beats."""
 STEPS = 20
@@ -52,9 +54,10 @@ class Heartbeat:
         settings: Of the pipeline.
         record: Makes what people see of this worker.
         was_away: Whether Redis was out of reach since the last call, for this or any other part.
-        on_lost: Told (in this thread) which jobs are not ours any more.
+        on_lost: Told (in this thread) which jobs are not ours any more; some may have ended.
         on_reclaimed: Told (in this thread) of jobs taken back from others.
-        on_late: Told (in this thread) to give back claimed jobs that wait for a place too long.
+        on_late: Told (in this thread) to give back claimed jobs that wait for a place too long;
+            returns how many still wait.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Heartbeat:
         *,
         record: Callable[[], dict[str, Any]],
         was_away: Callable[[], bool],
-        on_lost: Callable[[Sequence[bytes]], None],
+        on_lost: Callable[[Sequence[HeldJob]], None],
         on_reclaimed: Callable[[Reclaimed], None],
         on_late: Callable[[], int],
     ) -> None:
@@ -137,7 +140,8 @@ class Heartbeat:
             for job in part:
                 job.extended_at = now
             if lost:
-                self._on_lost(lost)
+                gone = set(lost)
+                self._on_lost([job for job in part if job.id in gone])
 
     def _beat(self) -> Beat:
         away = self._was_away() or self._failed
@@ -150,7 +154,7 @@ class Heartbeat:
                     msgspec.json.encode(self._record()),
                     lease_ms=self._identity.lease_ms,
                     away=away,
-                    settle_ms=min(SETTLE_MS, self._identity.lease_ms),
+                    settle_ms=_settle_ms(self._identity.lease_ms),
                 )
             )
             self.generation = beat.generation
@@ -219,4 +223,10 @@ class Heartbeat:
 
 def _may_go_on(job: HeldJob, now: float) -> bool:
     """Whether a lease is renewed: not once its job is past its timeout and grace."""
+    if job.is_settled:  # it was given back unrun
+        return False
     return not job.started_at or now - job.started_at < job.timeout_s + TIMEOUT_GRACE_S
+
+
+def _settle_ms(lease_ms: int) -> int:
+    return min(lease_ms, max(SETTLE_MS, lease_ms // 3 + round(2000 * INTERVAL_S)))

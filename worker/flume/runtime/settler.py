@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from random import Random
@@ -18,6 +17,7 @@ from flume.events import (
     LeaseLost,
     bus,
 )
+from flume.outcome import Discard, Retry
 from flume.pipeline import PipelineSettings
 from flume.runtime.completer import Completer
 from flume.runtime.demand import Demand
@@ -75,33 +75,44 @@ class Settler:
 
     def release(self, job: HeldJob, duration: float = 0.0) -> None:
         """Give a job back unrun, or not run to its end; nothing is charged."""
-        if not self._demand.drop(job):
-            return
+        if self._demand.drop(job):
+            self._completer.release(job, handler_name(job))
+            self._released(job, duration)
+
+    def gave_back(self, jobs: Sequence[HeldJob]) -> None:
+        """Let go of jobs that the heartbeat has given back by itself."""
+        for job in jobs:
+            if self._demand.drop(job):
+                self._released(job, 0.0)
+
+    def lose(self, jobs: Sequence[HeldJob]) -> list[HeldJob]:
+        """Let go of jobs that another worker holds or that were cancelled; return those we had.
+
+        A job that has ended meanwhile is none of them, nor one that was claimed again.
+        """
+        lost = [job for job in jobs if self._demand.drop(job)]
+        for job in lost:
+            job.ending, job.is_settled = "lost", True
+        if lost:
+            report_lost(self._metrics, [job.id for job in lost])
+        return lost
+
+    def _released(self, job: HeldJob, duration: float) -> None:
         job.is_settled = True
-        handler = _handler_name(job)
         self.released += 1
-        self._completer.release(job, handler)
-        self._metrics.ran(handler, "released", duration)
+        self._metrics.ran(handler_name(job), "released", duration)
         if bus.wants(JobReleased):
             bus.publish(JobReleased(*self._subject(job), duration))
-
-    def lose(self, job_ids: Sequence[bytes]) -> list[HeldJob]:
-        """Let go of jobs that another worker holds or that were cancelled; return those we had."""
-        lost = [job for job_id in job_ids if (job := self._demand.held.get(job_id))]
-        for job in lost:
-            self._demand.drop(job)
-            job.ending, job.is_settled = "lost", True
-        report_lost(self._metrics, job_ids)
-        return lost
 
     def _failed(self, job: HeldJob, error: BaseException, duration: float) -> None:
         if job.body is None or job.handler is None:  # it cannot be read: kept as it is
             self._completer.bury(job, None)
             self._report(JobBuried, "buried", job, duration, error=error)
             return
-        if isinstance(error, asyncio.CancelledError) and job.ending == "shutdown":
-            self._demand.held[job.id] = job  # taken back for ``release`` to let go
-            self.release(job, duration)
+        if job.ending == "shutdown" and not isinstance(error, Retry | Discard):
+            # Whatever it raised, the stop was the cause: an orderly stop costs no retry.
+            self._completer.release(job, handler_name(job))
+            self._released(job, duration)
             return
         verdict = judge(
             job.body,
@@ -130,7 +141,7 @@ class Settler:
         error: BaseException,
         after_s: float | None = None,
     ) -> None:
-        self._metrics.ran(_handler_name(job), outcome, duration)
+        self._metrics.ran(handler_name(job), outcome, duration)
         fields = self._fields(job, duration)
         # The error's text may hold what the job was about: it stays with the job, out of the log.
         fields |= {"error_type": type(error).__name__, "where": place_of(error)}
@@ -144,7 +155,7 @@ class Settler:
 
     def _subject(self, job: HeldJob) -> tuple[str, str, str, int]:
         attempt = job.body.attempts + 1 if job.body else 1
-        return self._queue, job.id.decode(), _handler_name(job), attempt
+        return self._queue, job.id.decode(), handler_name(job), attempt
 
     def _fields(self, job: HeldJob, duration: float) -> dict[str, object]:
         queue, job_id, handler, attempt = self._subject(job)
@@ -166,7 +177,7 @@ def report_lost(metrics: Metrics, job_ids: Sequence[bytes]) -> None:
     bus.publish(LeaseLost(metrics.queue, names))
 
 
-def _handler_name(job: HeldJob) -> str:
+def handler_name(job: HeldJob) -> str:
     """Return the name whose list the job came from; empty where its body cannot be read."""
     if job.body is not None:
         return job.body.handler

@@ -17,6 +17,7 @@ import flume
 from flume.commands import worker as commands
 from flume.commands.worker import Reclaimed
 from flume.connection import AsyncConnections, SyncConnections
+from flume.current import HeldJob
 from flume.delivery.python import Loaded
 from flume.errors import ServerUnavailableError
 from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
@@ -33,7 +34,7 @@ from flume.runtime.lanes import make_lanes
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
 from flume.runtime.settler import Settler, report_lost
-from flume.runtime.sweeper import give_back_late, sweep
+from flume.runtime.sweeper import LateJobs, sweep
 from flume.runtime.tracing import traced
 from flume.runtime.waiting import wait_for
 
@@ -165,11 +166,14 @@ class Worker:
             self.config.settings,
             record=self._record,
             was_away=lambda: _take_flag(link),
-            on_lost=lambda ids: _in_loop(loop, self._lose, settler, ids),
+            on_lost=lambda jobs: _in_loop(loop, self._lose, settler, jobs),
             on_reclaimed=self._reclaimed,
-            on_late=lambda: give_back_late(
-                self._lanes, lambda jobs: _in_loop(loop, _release_all, settler, jobs)
-            ),
+            on_late=LateJobs(
+                self.keys,
+                beats,
+                self._lanes,
+                lambda jobs: _in_loop(loop, settler.gave_back, jobs),
+            ).give_back,
         )
         self._make_fetchers(tasks.create_task, link)
         self._measure(link)
@@ -239,10 +243,10 @@ class Worker:
         except ServerUnavailableError:
             logger.warning("worker_not_deregistered", extra={"queue": self.keys.queue})
 
-    def _lose(self, settler: Settler, job_ids: Sequence[bytes]) -> None:
-        for job in settler.lose(job_ids):
+    def _lose(self, settler: Settler, jobs: Sequence[HeldJob]) -> None:
+        for job in settler.lose(jobs):
             for lane in self._lanes:
-                if job.id in lane.running:
+                if lane.running.get(job.id) is job:
                     lane.stop_job(job)
 
     def _reclaimed(self, reclaimed: Reclaimed) -> None:
@@ -299,8 +303,3 @@ def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arg
         loop.call_soon_threadsafe(function, *args)
     except RuntimeError:
         pass
-
-
-def _release_all(settler: Settler, jobs: Sequence[Any]) -> None:
-    for job in jobs:
-        settler.release(job)
