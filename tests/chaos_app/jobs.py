@@ -1,0 +1,134 @@
+"""Handlers that note what they do in a server of the tests' own, apart from the one under test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import redis
+
+from flume import current_job, handler
+
+LOOK_SECONDS = 0.05
+"""Between two looks at a gate: 200 jobs that wait at one must not keep a core busy."""
+
+
+@cache
+def _ledger() -> redis.Redis:
+    return redis.Redis.from_url(os.environ["CHAOS_LEDGER"])
+
+
+@contextmanager
+def _noted() -> Iterator[int]:
+    """Note the start and the end of a run; gives how many runs of the job have started by now."""
+    job_id = current_job().id
+    with _ledger().pipeline(transaction=True) as pipe:
+        pipe.hincrby("starts", job_id, 1)
+        pipe.rpush("runs", f"{job_id} {os.getpid()} {time.monotonic():.4f}")
+        started, _ = pipe.execute()
+    yield int(started)
+    with _ledger().pipeline(transaction=True) as pipe:
+        pipe.hincrby("ends", job_id, 1)
+        pipe.rpush("ended", f"{job_id} {os.getpid()} {time.monotonic():.4f}")
+        pipe.execute()
+
+
+async def _gate(name: str) -> None:
+    gate = Path(os.environ["CHAOS_GATES"], name)
+    while not gate.exists():
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+@handler
+async def quick(seconds: float = 0.0) -> None:
+    """Wait a little and return."""
+    with _noted():
+        await asyncio.sleep(seconds)
+
+
+@handler
+def quick_sync(seconds: float = 0.0) -> None:
+    """Wait a little in a thread."""
+    with _noted():
+        time.sleep(seconds)
+
+
+@handler
+async def at_gate(name: str) -> None:
+    """Return once the test has opened the gate."""
+    with _noted():
+        await _gate(name)
+
+
+@handler
+async def first_at_gate(name: str) -> None:
+    """Wait at the gate in the first run; return at once in any other."""
+    with _noted() as run:
+        if run == 1:
+            await _gate(name)
+
+
+@handler
+async def first_then_gate(first: str, second: str) -> None:
+    """Wait at one gate in the first run, and at another in the second."""
+    with _noted() as run:
+        await _gate(first if run == 1 else second)
+
+
+@handler
+async def stubborn(name: str) -> None:
+    """Answer a cancellation with an error of its own, as clean-up code does that goes wrong."""
+    with _noted() as run:
+        if run == 1:
+            try:
+                await _gate(name)
+            except asyncio.CancelledError:
+                raise RuntimeError("interrupted") from None
+
+
+@handler
+async def failing_once() -> None:
+    """Fail in the first run."""
+    with _noted() as run:
+        if run == 1:
+            raise RuntimeError("the first run fails")
+
+
+@handler
+async def block(seconds: float) -> None:
+    """Block the event loop by sleeping in it."""
+    with _noted():
+        time.sleep(seconds)  # noqa: ASYNC251 - the mistake that this is about
+
+
+@handler
+async def spin(seconds: float) -> None:
+    """Block the event loop by computing in it."""
+    with _noted():
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            sum(range(1000))
+
+
+@handler(timeout=timedelta(seconds=0.5))
+def stuck_once() -> None:
+    """Never return from the first run, whatever is asked of it."""
+    with _noted() as run:
+        if run == 1:
+            threading.Event().wait()
+
+
+@handler
+async def deadly() -> None:
+    """Kill the worker, each time."""
+    with _noted():
+        os.kill(os.getpid(), signal.SIGKILL)
+        await asyncio.sleep(60)
