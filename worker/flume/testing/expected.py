@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -43,6 +43,8 @@ class Expected:
     kwargs: dict[str, Any]
     queue: str | None
     due: timedelta | datetime | None
+    function: Callable[..., Any] | None = None
+    """The handler's, where the test has it."""
 
     def differences(self, job: Enqueued) -> list[str]:
         """Return in words what makes ``job`` another one, the gravest first."""
@@ -52,13 +54,22 @@ class Expected:
         if self.queue is not None and job.queue != self.queue:
             found.append(f"it is in the queue {job.queue}, not {self.queue}")
         if self.args is not None:
-            found += _argument_differences(
-                _bound(self.handler, self.args, self.kwargs),
-                _bound(self.handler, job.args, job.kwargs),
-            )
+            found += _argument_differences(*self._by_name(job, self.args))
         if self.due is not None and not _is_same_time(self.due, job.due):
             found.append(f"it is due {_due(job.due)}, not {_due(self.due)}")
         return found
+
+    def _by_name(self, job: Enqueued, args: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return both jobs' arguments by parameter: how they were passed makes no difference."""
+        functions = [self.function] if self.function else _functions(self.handler)
+        for function in functions:
+            signature = inspect.signature(function)
+            try:
+                mine = signature.bind(*args, **self.kwargs)
+                return mine.arguments, signature.bind(*job.args, **job.kwargs).arguments
+            except TypeError:  # they do not fit, as an app that uses a name may do
+                pass
+        return _numbered(args, self.kwargs), _numbered(job.args, job.kwargs)
 
     def __str__(self) -> str:
         if self.args is None:
@@ -91,7 +102,9 @@ def expect(
     if not isinstance(handler, Handler | Ref | str):
         raise TypeError(f"{handler!r} is no handler: put @handler above the function")
     name = handler if isinstance(handler, str) else handler.name
-    return Expected(name, list(args) if args or kwargs else None, kwargs, queue, due)
+    function = handler.function if isinstance(handler, Handler) else None
+    wanted = list(args) if args or kwargs else None
+    return Expected(name, wanted, kwargs, queue, due, function)
 
 
 def explain(
@@ -137,14 +150,13 @@ def shown(
     return f"{place}{handler}({', '.join(arguments)}){time}"
 
 
-def _bound(handler: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments by their parameters' names: how they were passed makes no difference."""
-    for known in registry.handlers:
-        if handler in (known.name, *known.aliases):
-            try:
-                return dict(inspect.signature(known.function).bind(*args, **kwargs).arguments)
-            except (TypeError, ValueError):  # they do not fit, as an app that uses a name may do
-                break
+def _functions(handler: str) -> list[Callable[..., Any]]:
+    """Return the functions of a name, the newest first: tests may define some of one name."""
+    known = reversed(registry.handlers)
+    return [one.function for one in known if handler in (one.name, *one.aliases)]
+
+
+def _numbered(args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**{f"argument {number}": item for number, item in enumerate(args, 1)}, **kwargs}
 
 

@@ -55,13 +55,13 @@ class Looker:
         while True:
             seen = await self._client._drive(look(self._keys, self._config.shift_ms))
             counts = seen.counts
-            waiting = counts.retrying if self._include_retrying else 0
-            if seen.is_steady and not counts.ready + counts.running + seen.due + waiting:
+            waiting = counts.running + (counts.retrying if self._include_retrying else 0)
+            if seen.is_steady and not counts.ready + seen.due + waiting:
                 return ""
             if seen.due:  # now, and not only with the worker's next beat
                 command = housekeeping.promote(self._keys, seen.names, 1000)
                 await self._client._resend(command)
-            elif unknown := self._never_run(seen):
+            elif not waiting and (unknown := self._unknown(seen)):
                 return f"no handler of the modules is named {', '.join(unknown)}"
             await asyncio.sleep(POLL_S)
 
@@ -78,9 +78,7 @@ class Looker:
         names = ", ".join(
             f"{name}: {handler.depth}" for name, handler in counts.handlers.items() if handler.depth
         )
-        lines = [
-            f"the queue {self._keys.queue} is not empty: {reason}, and {left or 'none'} are left."
-        ]
+        lines = [f"the queue {self._keys.queue} is not empty: {reason}. Left: {left or 'none'}."]
         if names:
             lines.append(f"Ready by handler: {names}.")
         if counts.is_paused:
@@ -90,13 +88,10 @@ class Looker:
             lines.append(f"{job.handler} failed {job.attempts} time(s): {error}")
         return "\n".join(lines)
 
-    def _never_run(self, seen: Seen) -> list[str]:
-        """Return the names of ready jobs that no handler here has, where nothing else is left."""
-        known = self._config.loaded.handlers
+    def _unknown(self, seen: Seen) -> list[str]:
+        """Return the handlers of the ready jobs, where this worker has none of them."""
         ready = {name for name, handler in seen.counts.handlers.items() if handler.depth}
-        if seen.counts.running or not ready or ready & known.keys():
-            return []
-        return sorted(ready)
+        return [] if ready & self._config.loaded.handlers.keys() else sorted(ready)
 
 
 def look(keys: Keys, shift_ms: int) -> Operation[Seen]:

@@ -110,6 +110,7 @@ class Recorder:
         Raises:
             AssertionError: If there is none, or another count; it shows the closest jobs.
         """
+        __tracebackhide__ = True  # pytest shows the test's line instead
         expected = expect(handler, args, kwargs, queue=queue, due=due)
         found = self._like(expected)
         if not found if count is None else len(found) != count:
@@ -130,6 +131,7 @@ class Recorder:
         Raises:
             AssertionError: If there is one; it shows it.
         """
+        __tracebackhide__ = True  # pytest shows the test's line instead
         expected = expect(handler, args, kwargs, queue=queue, due=due)
         if found := self._like(expected):
             raise AssertionError(explain(expected, found, self.jobs, 0))
@@ -140,6 +142,7 @@ class Recorder:
         Raises:
             AssertionError: If there is one; it shows it.
         """
+        __tracebackhide__ = True  # pytest shows the test's line instead
         if jobs := self.jobs:
             lines = "\n".join(f"  {job!r}" for job in jobs[:SHOWN])
             raise AssertionError(f"{len(jobs)} job(s) were enqueued, expected none:\n{lines}")
