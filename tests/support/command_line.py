@@ -10,6 +10,8 @@ import msgspec
 from click.testing import CliRunner
 
 from flume.cli import main
+from flume.commands.worker import beat
+from tests.support.rig import LEASE_MS, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,18 @@ def flume(
     with CliRunner().isolation(given, env=env) as (out, err, _):
         code = main([*server, *args])
         return Ended(int(code), out.getvalue().decode(), err.getvalue().decode())
+
+
+def report(worker: Worker, **record: Any) -> None:
+    """Let a worker beat with what it tells people of itself."""
+    worker.rig.run(
+        beat(
+            worker.rig.keys,
+            worker.number,
+            worker.name,
+            msgspec.json.encode(record),
+            lease_ms=LEASE_MS,
+            away=False,
+            settle_ms=0,
+        )
+    )

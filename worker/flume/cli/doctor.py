@@ -41,7 +41,7 @@ def doctor(server: Server, /, *, queue: str, as_json: bool) -> int:
 
     where = server.connections.where
     try:
-        facts = probe(server.connections, prefix=server.client.prefix, queue=check_queue(queue))
+        facts = probe(server.connections, prefix=server.key_prefix, queue=check_queue(queue))
     except (ServerUnavailableError, ServerRefusedError) as error:
         findings, code = [Finding("reachable", Verdict.FAIL, str(error))], exit_of(error)
     else:

@@ -47,7 +47,7 @@ def look_at(server: Server, name: str, now: datetime) -> QueueView:
         name,
         queue.counts(),
         [worker for worker in queue.workers() if is_alive(worker, now)],
-        bool(server.connections.call("EXISTS", Keys(name, server.client.prefix).settings)),
+        bool(server.connections.call("EXISTS", Keys(name, server.key_prefix).settings)),
     )
 
 
@@ -63,9 +63,14 @@ def is_alive(worker: WorkerInfo, now: datetime) -> bool:
     return (now - worker.seen).total_seconds() <= SILENT_AFTER_S
 
 
+def record_of(worker: WorkerInfo) -> dict[str, Any]:
+    """Return what a worker tells of itself: for people, so that anything in it may be missing."""
+    return worker.record if isinstance(worker.record, dict) else {}
+
+
 def handlers_of(worker: WorkerInfo) -> list[str]:
-    """Return the handlers a worker has; its record is for people and may lack anything."""
-    names = worker.record.get("handlers")
+    """Return the handlers a worker has."""
+    names = record_of(worker).get("handlers")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
@@ -107,7 +112,7 @@ def dead_jobs(server: Server, name: str, handler: str | None, limit: int) -> Ite
     from flume.job import JobState
     from flume.keys import Keys
 
-    keys = Keys(name, server.client.prefix)
+    keys = Keys(name, server.key_prefix)
     offset = 0
     while True:
         page = server.connections.run(

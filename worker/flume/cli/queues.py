@@ -36,7 +36,7 @@ def queues(server: Server, /, *, as_json: bool) -> None:
     if as_json:
         show_json(fields(view) for view in found)
         return
-    empty = f"There are no queues under the key prefix {server.client.prefix}."
+    empty = f"There are no queues under the key prefix {server.key_prefix}."
     show_table(COLUMNS, [row(view) for view in found], empty=empty)
     for view in found:
         for handler, depth in view.unserved().items() if view.workers else ():

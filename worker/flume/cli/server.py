@@ -11,6 +11,7 @@ import click
 
 from flume.cli.exits import CommandEndedError
 from flume.errors import ConfigurationError
+from flume.keys import DEFAULT_PREFIX, check_prefix, queues_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,13 +35,21 @@ class Server:
         self._connections: SyncConnections | None = None
 
     @property
+    def key_prefix(self) -> str:
+        """Start of all keys."""
+        return check_prefix(self.prefix or DEFAULT_PREFIX)
+
+    @property
     def client(self) -> Client:
         """The client."""
         if self._client is None:
             from flume.sync_client import Client
 
+            # The client sends again until its time is over; this is sent once, so that a Redis
+            # which is not there is told at once.
+            self.connections.call("EXISTS", queues_key(self.key_prefix))
             with _readable_url():
-                self._client = Client(self.url, prefix=self.prefix, timeout=TIMEOUT)
+                self._client = Client(self.url, prefix=self.key_prefix, timeout=TIMEOUT)
         return self._client
 
     @property

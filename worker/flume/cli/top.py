@@ -71,7 +71,7 @@ def top(server: Server, /, *, once: bool, interval: timedelta, as_json: bool) ->
     if as_json:
         show_json(_fields(view, frame.rates[view.name]) for view in frame.views)
         return
-    empty = f"There are no queues under the key prefix {server.client.prefix}."
+    empty = f"There are no queues under the key prefix {server.key_prefix}."
     show_table(COLUMNS, _rows(frame), empty=empty)
 
 
@@ -115,7 +115,7 @@ def _screen(
     workers = sum(len(view.workers) for view in frame.views)
     title = Text.assemble(
         ("flume top", "bold"),
-        (f"  {server.connections.where}  prefix {server.client.prefix}  ", "dim"),
+        (f"  {server.connections.where}  prefix {server.key_prefix}  ", "dim"),
         f"{plural(len(frame.views), 'queue')}, {plural(workers, 'worker')}",
     )
     summary = Text.assemble(

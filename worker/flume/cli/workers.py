@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flume.cli.durations import format_duration
-from flume.cli.looking import handlers_of, is_alive
+from flume.cli.looking import handlers_of, is_alive, record_of
 from flume.cli.output import Cell, Column, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, server_options
 
@@ -45,14 +45,14 @@ def workers(server: Server, /, *, queue: str | None, as_json: bool) -> None:
     if as_json:
         show_json(fields(name, worker, now) for name, worker in found)
         return
-    where = f"of {queue}" if queue else f"under the key prefix {server.client.prefix}"
+    where = f"of {queue}" if queue else f"under the key prefix {server.key_prefix}"
     rows = [row(name, worker, now) for name, worker in found]
     show_table(COLUMNS, rows, empty=f"There are no workers {where}.")
 
 
 def row(queue: str, worker: WorkerInfo, now: datetime) -> list[str | int | Cell]:
     """Return a worker's cells."""
-    record = worker.record
+    record = record_of(worker)
     started = _moment(record.get("started"))
     return [
         queue,
@@ -69,7 +69,7 @@ def row(queue: str, worker: WorkerInfo, now: datetime) -> list[str | int | Cell]
 
 def fields(queue: str, worker: WorkerInfo, now: datetime) -> dict[str, Any]:
     """Return a worker as ``--json`` prints it: names and order are part of the interface."""
-    record = worker.record
+    record = record_of(worker)
     return {
         "queue": queue,
         "id": worker.id,
@@ -93,7 +93,7 @@ def _state(worker: WorkerInfo, now: datetime) -> Cell:
     if not is_alive(worker, now):
         silent = format_duration((now - worker.seen).total_seconds())
         return Cell(f"silent {silent}", "red")
-    if worker.record.get("stopping"):
+    if record_of(worker).get("stopping"):
         return Cell("stopping", "yellow")
     return Cell("live", "green")
 
