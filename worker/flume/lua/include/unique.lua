@@ -1,8 +1,6 @@
 -- unique: who holds a unique key, how it is held, and how it is let go when its job ends.
 local function unique_holder(unique, jobs, key, now)
-  local held = redis.call('HGET', unique, key)
-  if not held then return nil end
-  local id, till = string.match(held, '^(%S+) (%d+)$')
+  local id, till = string.match(redis.call('HGET', unique, key) or '', '^(%S+) (%d+)$')
   if not id or (till ~= '0' and tonumber(till) <= now) then return nil end
   return redis.call('HEXISTS', jobs, id) == 1 and id or nil
 end
