@@ -11,6 +11,7 @@ from flume.cli.server import (
     confirm,
     json_option,
     pass_server,
+    queue_argument,
     server_options,
     yes_option,
 )
@@ -18,7 +19,7 @@ from flume.errors import JobNotFoundError
 
 
 @click.command("cancel")
-@click.argument("queue")
+@queue_argument
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @json_option
 @server_options
@@ -41,7 +42,7 @@ def cancel(server: Server, /, *, queue: str, ids: tuple[str, ...], as_json: bool
 
 
 @click.command("purge")
-@click.argument("queue")
+@queue_argument
 @click.option(
     "--state",
     type=click.Choice(["ready", "scheduled", "retrying", "dead"]),

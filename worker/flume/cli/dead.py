@@ -16,6 +16,7 @@ from flume.cli.server import (
     confirm,
     json_option,
     pass_server,
+    queue_argument,
     server_options,
     yes_option,
 )
@@ -39,7 +40,7 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.argument("queue")
+@queue_argument
 @click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
 @click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
 @click.option(
@@ -83,7 +84,7 @@ def list_(
 
 
 @dead.command("redrive")
-@click.argument("queue")
+@queue_argument
 @click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
 @click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
 @yes_option
@@ -112,7 +113,7 @@ def redrive(
 
 
 @dead.command("purge")
-@click.argument("queue")
+@queue_argument
 @yes_option
 @server_options
 @pass_server

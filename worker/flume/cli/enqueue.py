@@ -13,12 +13,12 @@ from flume.cli.durations import duration, moment
 from flume.cli.lines import Call, calls_of
 from flume.cli.output import note, show_json
 from flume.cli.sending import hear_warnings, job_fields, say_who_runs_it, send, send_all
-from flume.cli.server import Server, json_option, pass_server, server_options
+from flume.cli.server import Server, json_option, pass_server, queue_argument, server_options
 from flume.handler import ref
 
 
 @click.command("enqueue")
-@click.argument("queue")
+@queue_argument
 @click.argument("handler", required=False)
 @click.argument("args", metavar="[ARGS_JSON]...", nargs=-1)
 @click.option("--kwarg", "kwargs", metavar="NAME=JSON", multiple=True, help="A keyword argument.")
@@ -63,7 +63,11 @@ def enqueue(
     if wait is not None and when is not None:
         raise click.UsageError("--in and --at exclude each other")
     due = wait if when is None else when
-    options = {"max_retries": max_retries, "headers": _headers(headers), "unique": unique}
+    options: dict[str, Any] = {
+        "max_retries": max_retries,
+        "headers": _headers(headers),
+        "unique": unique,
+    }
     with hear_warnings(server):
         if from_file is not None:
             if args or kwargs or unique:

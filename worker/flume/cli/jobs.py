@@ -11,7 +11,7 @@ import click
 from flume.cli.durations import format_moment
 from flume.cli.looking import call_of, job_fields
 from flume.cli.output import Cell, Column, note, printable, show_json, show_table
-from flume.cli.server import Server, json_option, pass_server, server_options
+from flume.cli.server import Server, json_option, pass_server, queue_argument, server_options
 
 if TYPE_CHECKING:
     from flume.job import JobInfo
@@ -44,7 +44,7 @@ _SINCE = {
 
 
 @click.command("jobs")
-@click.argument("queue")
+@queue_argument
 @click.option(
     "--state",
     "states",

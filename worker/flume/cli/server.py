@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flume.cli.exits import CommandEndedError
-from flume.errors import ConfigurationError
-from flume.keys import DEFAULT_PREFIX, check_prefix, queues_key
+from flume.errors import ConfigurationError, NameRefusedError
+from flume.keys import DEFAULT_PREFIX, check_prefix, check_queue, queues_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,6 +102,14 @@ def server_options(function: F) -> F:
     return url(prefix(function))
 
 
+def _queue_name(text: str) -> str:
+    try:
+        return check_queue(text)
+    except NameRefusedError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+queue_argument = click.argument("queue", type=_queue_name, metavar="QUEUE")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
