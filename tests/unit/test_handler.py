@@ -286,7 +286,6 @@ def test_a_key_held_for_less_than_a_millisecond_is_not_held_for_ever() -> None:
         ({"headers": {1: "a"}}, "the header 1"),
         ({"headers": {"a": "\ud800"}}, "the header 'a'"),
         ({"headers": {"a": None}}, "the header 'a' is a NoneType"),
-        ({"retries": 1}, "there is no option retries; use max_retries, timeout"),
     ],
 )
 def test_an_option_out_of_bounds_is_refused_where_it_is_given(

@@ -126,9 +126,32 @@ class Ref(_Named[...]):
 
     __slots__ = ()
 
-    def using(self, **options: Any) -> Ref:
-        """Return this reference with options for its jobs; the names are those of ``Options``."""
-        return Ref(self.name, self.options.changed(**options))
+    def using(
+        self,
+        *,
+        max_retries: int | None = None,
+        timeout: timedelta | None = None,
+        backoff_initial: timedelta | None = None,
+        backoff_max: timedelta | None = None,
+        headers: Mapping[str, str] | None = None,
+        unique: str | None = None,
+        unique_for: timedelta | None = None,
+    ) -> Ref:
+        """Return this reference with options for the jobs made from it.
+
+        Raises:
+            HandlerError: If an option is out of bounds.
+        """
+        options = self.options.changed(
+            max_retries=max_retries,
+            timeout=timeout,
+            backoff_initial=backoff_initial,
+            backoff_max=backoff_max,
+            headers=headers,
+            unique=unique,
+            unique_for=unique_for,
+        )
+        return Ref(self.name, options)
 
 
 def ref(name: str) -> Ref:

@@ -52,12 +52,8 @@ class Options:
         """Return these options with others in their place; None leaves one as it is.
 
         Raises:
-            HandlerError: If an option is unknown or out of bounds.
+            HandlerError: If an option is out of bounds.
         """
-        if unknown := options.keys() - set(self.__slots__):
-            raise HandlerError(
-                f"there is no option {', '.join(sorted(unknown))}; use {', '.join(self.__slots__)}."
-            )
         given = {name: value for name, value in options.items() if value is not None}
         if given.get("headers"):
             given["headers"] = dict(given["headers"])  # the caller's may change later
