@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from flume.current import HeldJob
+from flume.errors import NameRefusedError
 from flume.events import (
     Event,
     JobBuried,
@@ -17,12 +18,14 @@ from flume.events import (
     LeaseLost,
     bus,
 )
+from flume.keys import check_handler
+from flume.origin import place_of
 from flume.outcome import Discard, Retry
 from flume.pipeline import PipelineSettings
 from flume.runtime.completer import Completer
 from flume.runtime.demand import Demand
 from flume.runtime.metrics import Metrics
-from flume.runtime.verdict import Again, judge, place_of
+from flume.runtime.verdict import Again, judge
 
 logger = logging.getLogger("flume.job")
 
@@ -66,8 +69,7 @@ class Settler:
             self._failed(job, error, duration)
             return
         self._completer.complete(job)
-        name = job.handler.name
-        self._metrics.ran(name, "completed", duration)
+        self._metrics.ran(job.body.handler, "completed", duration)  # type: ignore[union-attr]
         if self._logs_completed:
             logger.debug("job_completed", extra=self._fields(job, duration))
         if bus.wants(JobCompleted):
@@ -100,7 +102,7 @@ class Settler:
     def _released(self, job: HeldJob, duration: float) -> None:
         job.is_settled = True
         self.released += 1
-        self._metrics.ran(handler_name(job), "released", duration)
+        self._metrics.ran(_shown_name(job), "released", duration)
         if bus.wants(JobReleased):
             bus.publish(JobReleased(*self._subject(job), duration))
 
@@ -141,7 +143,7 @@ class Settler:
         error: BaseException,
         after_s: float | None = None,
     ) -> None:
-        self._metrics.ran(handler_name(job), outcome, duration)
+        self._metrics.ran(_shown_name(job), outcome, duration)
         fields = self._fields(job, duration)
         # The error's text may hold what the job was about: it stays with the job, out of the log.
         fields |= {"error_type": type(error).__name__, "where": place_of(error)}
@@ -155,11 +157,12 @@ class Settler:
 
     def _subject(self, job: HeldJob) -> tuple[str, str, str, int]:
         attempt = job.body.attempts + 1 if job.body else 1
-        return self._queue, job.id.decode(), handler_name(job), attempt
+        return self._queue, job.id.decode(), _shown_name(job), attempt
 
     def _fields(self, job: HeldJob, duration: float) -> dict[str, object]:
         queue, job_id, handler, attempt = self._subject(job)
         return {
+            "pipeline": self._metrics.pipeline,
             "queue": queue,
             "job_id": job_id,
             "handler": handler,
@@ -175,6 +178,15 @@ def report_lost(metrics: Metrics, job_ids: Sequence[bytes]) -> None:
     extra = {"queue": metrics.queue, "count": len(names), "job_ids": names[:10]}
     logger.warning("lease_lost", extra=extra)
     bus.publish(LeaseLost(metrics.queue, names))
+
+
+def _shown_name(job: HeldJob) -> str:
+    """Return the handler's name for people; empty where it is none, for then it may be anything."""
+    name = handler_name(job)
+    try:
+        return name if job.handler is not None else check_handler(name)
+    except NameRefusedError:
+        return ""
 
 
 def handler_name(job: HeldJob) -> str:

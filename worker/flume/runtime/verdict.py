@@ -83,15 +83,6 @@ def explain(error: BaseException) -> str:
     return shown.encode(errors="replace").decode()  # a lone surrogate would not encode
 
 
-def place_of(error: BaseException) -> str:
-    """Return where an error was raised, as ``module.py:12 function``; empty where not known."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    last = frames[-1]
-    return f"{last.filename.rpartition('/')[2]}:{last.lineno} {last.name}"
-
-
 def _first(first: T | None, second: T | None, last: T) -> T:
     if first is not None:
         return first
