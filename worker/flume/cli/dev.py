@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
 @click.option("-f", "more", multiple=True, type=click.Path(path_type=Path), hidden=True)
-@click.option("--until-empty", is_flag=True, help="Stop once nothing is left to run.")
+@click.option(
+    "--until-empty",
+    is_flag=True,
+    help="Stop once nothing is left to run; with a Valkey of its own, not before the first job.",
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder in which the embedded Valkey keeps its data between runs.  [default: nothing kept]",
+    help="Folder where the embedded Valkey keeps its data between runs.  [default: nothing kept]",
 )
 @click.option(
     "--env-file",

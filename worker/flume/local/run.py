@@ -82,6 +82,7 @@ def run_dev(
                 health_port=config.health_port,
                 shows_queues=True,
                 until_empty=config.until_empty,
+                awaits_jobs=config.url is None and config.data is None,
                 on_start=on_start,
             )
         )

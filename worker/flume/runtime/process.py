@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flume.client import AsyncClient
+from flume.commands.client import Counts
 from flume.errors import ServerUnavailableError
 from flume.runtime.depths import QueueCollector
 from flume.runtime.health import Answer, HealthServer, Pulse
@@ -42,6 +43,8 @@ class ProcessConfig:
     """Whether ``/metrics`` has the depth of the queues: once for all workers, not from each."""
     until_empty: bool = False
     """Stop once nothing is ready, running, scheduled or retrying in any of the queues."""
+    awaits_jobs: bool = False
+    """… but not before the first job has come: for a server that started empty."""
     on_start: Callable[[list[Worker]], None] | None = None
 
 
@@ -74,15 +77,17 @@ async def _main(config: ProcessConfig) -> int:
             config.on_start(workers)
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            beating = tasks.create_task(pulse.run())
+            watching = [tasks.create_task(pulse.run())]
             runs = [tasks.create_task(worker.run()) for worker in workers]
             if config.until_empty:
-                tasks.create_task(_stop_when_empty(workers))
+                emptied = _stop_when_empty(workers, awaits_jobs=config.awaits_jobs)
+                watching.append(tasks.create_task(emptied))
             await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
             for worker in workers:  # one that ended takes the others with it
                 worker.stop()
             await asyncio.wait(runs)
-            beating.cancel()
+            for task in watching:
+                task.cancel()
     return EXIT_STUCK if any(worker.is_stuck for worker in workers) else 0
 
 
@@ -148,7 +153,7 @@ def _ready(workers: Sequence[Worker]) -> Answer:
     return not reasons, "; ".join(reasons) or "ok"
 
 
-async def _stop_when_empty(workers: Sequence[Worker]) -> None:
+async def _stop_when_empty(workers: Sequence[Worker], *, awaits_jobs: bool) -> None:
     """Stop all workers once none of their queues has anything to run, now or later."""
     config = workers[0].config
     async with AsyncClient(config.url, prefix=config.prefix) as client:
@@ -159,7 +164,16 @@ async def _stop_when_empty(workers: Sequence[Worker]) -> None:
                 counts = [await queue.counts() for queue in queues]
             except ServerUnavailableError:
                 continue
-            if not any(c.ready + c.running + c.scheduled + c.retrying for c in counts):
+            awaits_jobs = awaits_jobs and not any(_has_had_jobs(c) for c in counts)
+            if not awaits_jobs and not any(_left(c) for c in counts):
                 break
     for worker in workers:
         worker.stop()
+
+
+def _has_had_jobs(counts: Counts) -> bool:
+    return bool(counts.totals.get("enqueued") or counts.totals.get("scheduled"))
+
+
+def _left(counts: Counts) -> int:
+    return counts.ready + counts.running + counts.scheduled + counts.retrying
