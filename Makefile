@@ -61,7 +61,7 @@ types: $(READY)
 	@$(BIN)/mypy $(TYPED)
 
 imports: $(READY)
-	@PYTHONPATH=worker:operator $(BIN)/lint-imports
+	@PYTHONPATH=worker:operator $(BIN)/lint-imports --no-logo
 
 sizes: $(READY)
 	@$(BIN)/python -m tools.sizes
