@@ -18,28 +18,38 @@ def test_claims_under_way_count_as_held() -> None:
     demand.take([held(b"a"), held(b"b")], alone=False)
     demand.claiming = 5
 
-    assert demand.room() == 3
+    assert demand.room("lane") == 3
 
 
 def test_a_suspect_leaves_room_for_nothing_until_it_ends() -> None:
     """A job that may kill its worker kills nobody else's."""
     demand, suspect = Demand(10), held(b"a")
     demand.take([suspect], alone=True)
-    beside = demand.room()
+    beside = demand.room("lane")
     demand.drop(suspect)
 
-    assert (beside, demand.room()) == (0, 10)
+    assert (beside, demand.room("lane")) == (0, 10)
 
 
 def test_a_worker_that_empties_itself_claims_only_once_it_is_empty() -> None:
     """The suspect that waits for it needs it to hold nothing."""
     demand, job = Demand(10), held(b"a")
     demand.take([job], alone=False)
-    demand.must_empty = True
-    full = demand.room()
+    demand.emptying = "lane"
+    full = demand.room("lane")
     demand.drop(job)
 
-    assert (full, demand.room()) == (0, 10)
+    assert (full, demand.room("other lane"), demand.room("lane")) == (0, 0, 10)
+
+
+def test_a_claim_that_may_bring_a_suspect_is_waited_for() -> None:
+    """Sent while nothing is held, it may: what another lane claimed meanwhile would run beside."""
+    demand = Demand(10)
+    demand.claiming = 3
+    before = demand.room("lane")
+    demand.take([held(b"a")], alone=False)
+
+    assert (before, demand.room("lane")) == (0, 6)
 
 
 def test_dropping_a_job_that_was_claimed_again_leaves_the_new_claim() -> None:

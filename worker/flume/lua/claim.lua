@@ -33,7 +33,7 @@ local score = lease_until(now + ARGV[3], fence)
 local lists = (#KEYS - 6) / 2
 
 if ARGV[6] == '1' then
-  local ids, bodies = held_by(running, jobs, fence)
+  local ids, bodies = held_by(running, jobs, fence, score)
   if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
 end
 local waits = paused_for(pause, now)

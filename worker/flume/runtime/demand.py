@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from flume.current import HeldJob
@@ -19,24 +20,28 @@ class Demand:
         self.held: dict[bytes, HeldJob] = {}
         self.claiming = 0
         """Jobs that claims under way may bring."""
-        self.must_empty = False
-        """A suspect waits for this worker to hold nothing."""
+        self.emptying: object = None
+        """For whom this worker takes no more until it holds nothing: a suspect waits for that."""
         self.runs_alone = False
         """A suspect runs here."""
-
-        self.listeners: list[Callable[[], None]] = []
+        self.listeners: deque[Callable[[], None]] = deque()
         """Called when there may be room again: what one lane gives up another may use."""
 
     def freed(self) -> None:
-        """Tell who waits for room."""
+        """Tell who waits for room, another one first each time: each gets its turn."""
         for listener in self.listeners:
             listener()
+        self.listeners.rotate()
 
-    def room(self) -> int:
-        """Return how many more jobs may be claimed now."""
+    def room(self, claimer: object) -> int:
+        """Return how many more jobs ``claimer`` may claim now."""
         taken = len(self.held) + self.claiming
-        if self.runs_alone or (self.must_empty and taken):
-            return 0
+        if self.runs_alone or (self.claiming and not self.held):
+            return 0  # a claim that was sent while nothing was held may bring a suspect
+        if self.emptying is not None:
+            if taken or self.emptying is not claimer:
+                return 0
+            self.emptying = None
         return self.max_demand - taken
 
     def take(self, jobs: list[HeldJob], *, alone: bool) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -91,7 +92,7 @@ class Fetcher:
 
     async def run(self) -> list[HeldJob]:
         """Claim until stopped; return what came too late to be started."""
-        ahead: asyncio.Task[Claimed] | None = None
+        ahead: asyncio.Task[Claimed | None] | None = None
         fence = limit = 0
         while not self.stopping.is_set():
             if ahead is None:
@@ -104,8 +105,10 @@ class Fetcher:
             ahead = None
             if self.stopping.is_set():
                 return jobs
-            if claimed.suspicion is Suspicion.EMPTY_YOURSELF:
-                self._demand.must_empty = True
+            if claimed is None:
+                await self._pause(self._rng.uniform(REFUSED_WAIT_S / 2, REFUSED_WAIT_S))
+            elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
+                self._demand.emptying = self
             elif jobs:
                 asked = limit
                 limit = self._limit() if len(jobs) >= asked else 0
@@ -119,18 +122,18 @@ class Fetcher:
 
     def _limit(self) -> int:
         self._room.clear()
-        if self._demand.must_empty and not self._demand.held and not self._demand.claiming:
-            self._demand.must_empty = False
         wanted = self._lane.wanted(time.monotonic())
-        return min(wanted, self._demand.room(), CLAIM_AT_ONCE)
+        return min(wanted, self._demand.room(self), CLAIM_AT_ONCE) if wanted > 0 else 0
 
-    def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed]]:
+    def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed | None]]:
         holds = len(self._demand.held) + self._demand.claiming
         self._demand.claiming += limit
         fence = self._identity.next_fence()
         return fence, self._spawn(self._claim(fence, limit, holds))
 
-    def _hold(self, claimed: Claimed, fence: int) -> tuple[list[HeldJob], Claimed]:
+    def _hold(self, claimed: Claimed | None, fence: int) -> tuple[list[HeldJob], Claimed | None]:
+        if claimed is None:
+            return [], None
         now = time.monotonic()
         jobs = [
             HeldJob(job_id, body, fence, now)
@@ -140,9 +143,14 @@ class Fetcher:
             self._demand.take(jobs, alone=claimed.suspicion is Suspicion.RUN_ALONE)
         return jobs, claimed
 
-    async def _claim(self, fence: int, limit: int, holds: int) -> Claimed:
-        """Claim until Redis answers; ``again`` brings what a lost reply held."""
+    async def _claim(self, fence: int, limit: int, holds: int) -> Claimed | None:
+        """Claim until Redis answers; None where it refuses.
+
+        ``again`` brings what a lost reply held, and what is left of one that was read late because
+        a handler blocked the loop: some of its jobs may be others' by now.
+        """
         wait, again = FIRST_WAIT_S, False
+        late = self._identity.lease_ms / 3000  # what is left lasts until they are extended
         try:
             while True:
                 started = time.monotonic()
@@ -152,7 +160,7 @@ class Fetcher:
                             self._keys,
                             self._names,
                             fence=fence,
-                            limit=limit,
+                            limit=0 if self.stopping.is_set() else limit,
                             lease_ms=self._identity.lease_ms,
                             holds=holds,
                             again=again,
@@ -163,19 +171,33 @@ class Fetcher:
                     again = True
                 except ServerError as error:
                     self._refused(error)
-                    wait = REFUSED_WAIT_S
+                    return None
                 else:
                     self._link.answered()
                     self._refusal = ""
-                    self._report(claimed, time.monotonic() - started)
+                    seconds = time.monotonic() - started
+                    if claimed.ids and seconds > late:
+                        again = True
+                        continue
+                    if again:
+                        claimed = self._without_held(claimed, fence)
+                    self._report(claimed, seconds)
                     return claimed
-                if self.stopping.is_set():
-                    return Claimed(0, Suspicion.NONE, 0, [], [])
                 await self._pause(self._rng.uniform(wait / 2, wait))
                 wait = min(LONGEST_WAIT_S, wait * 2)
         finally:
             self._demand.claiming -= limit
             self._demand.freed()
+
+    def _without_held(self, claimed: Claimed, fence: int) -> Claimed:
+        """Leave out what an earlier claim brought: fences come round while a job runs."""
+        held = self._demand.held
+        new = [
+            (job_id, body)
+            for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
+            if job_id not in held or held[job_id].fence != fence
+        ]
+        return replace(claimed, ids=[i for i, _ in new], bodies=[body for _, body in new])
 
     def _refused(self, error: ServerError) -> None:
         if str(error) != self._refusal:  # once for each reason
@@ -209,13 +231,19 @@ class Fetcher:
 
     async def _pause_with(self, waiting: Coroutine[Any, Any, Any]) -> None:
         """Await something that ``stop`` may cut short."""
-        self._blocked = self._spawn(waiting)
+        self._blocked = self._spawn(_unless_refused(waiting))
         try:
             await self._blocked
         except asyncio.CancelledError:
             if not self.stopping.is_set():
                 raise
-        except ServerError:
-            await asyncio.sleep(FIRST_WAIT_S)  # the claim that follows says it, and waits
         finally:
             self._blocked = None
+
+
+async def _unless_refused(waiting: Coroutine[Any, Any, Any]) -> None:
+    """Await ``waiting``; its error would end the whole group, and the next claim says it."""
+    try:
+        await waiting
+    except ServerError:
+        await asyncio.sleep(FIRST_WAIT_S)

@@ -1,9 +1,12 @@
--- again: the jobs of a claim whose reply was lost, so that the same call brings them.
-local function held_by(running, jobs, fence)
+-- again: the jobs of a claim whose reply was lost, so that the same call brings them.  Their leases
+-- begin anew, for much of them may be over.
+local function held_by(running, jobs, fence, score)
   local ids, bodies, all = {}, {}, redis.call('ZRANGE', running, 0, 99999, 'WITHSCORES')
   for i = 1, #all, 2 do
     local body = all[i + 1] % FENCES == fence and redis.call('HGET', jobs, all[i])
     if body then ids[#ids + 1], bodies[#bodies + 1] = all[i], body end
   end
+  if #ids > 0 then redis.call('ZREM', running, '') end -- memory full refuses ZADD as a first write
+  for _, id in ipairs(ids) do redis.call('ZADD', running, 'XX', score, id) end
   return ids, bodies
 end
