@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from flume.errors import ConfigurationError
+from flume.origin import place_of
 
 Answer = tuple[bool, str]
 
@@ -117,7 +118,8 @@ class _Server(ThreadingHTTPServer):
         """Log what the library would print; a client that went away is not worth a line."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
-            logger.warning("health_failed", extra={"error_type": type(error).__name__})
+            extra = {"error_type": type(error).__name__, "where": place_of(error)}
+            logger.warning("health_failed", extra=extra)
 
 
 class _Handler(BaseHTTPRequestHandler):
