@@ -56,6 +56,9 @@ class AsyncLane(Lane):
         """Return how many places are taken."""
         return self._busy
 
+    def close(self) -> None:
+        """Do nothing: tasks leave nothing behind."""
+
     def _fill(self) -> None:
         self._is_filling = True
         buffer, started = self.buffer, 0

@@ -75,6 +75,10 @@ class Lane(ABC):
     def busy(self) -> int:
         """Return how many places are taken."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what the lane keeps between jobs; nothing is offered to it any more."""
+
     def wanted(self, now: float) -> int:
         """Return how many jobs to claim: for free places, and ahead what starts soon."""
         ahead = self.pace.ahead(now)

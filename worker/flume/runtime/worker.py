@@ -137,6 +137,8 @@ class Worker:
             raise group.exceptions[0] from group  # one cause: the rest was cancelled for it
         finally:
             self.is_ready = False
+            for lane in self._lanes:
+                lane.close()
             await connections.close()
             beats.close()
 
