@@ -121,6 +121,7 @@ def test_an_empty_queue_is_no_wait(client: Client, seen: list[Any]) -> None:
     """A test may call it without knowing whether anything was enqueued."""
     assert run(client) == Ran()
     assert run_until_empty(client, "work", modules=__name__) == Ran()
+    assert client.queue("work").workers() == []
 
 
 def test_what_jobs_enqueue_runs_as_well(client: Client, seen: list[Any]) -> None:

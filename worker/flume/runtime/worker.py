@@ -181,6 +181,8 @@ class Worker:
         self._measure(link)
         await self._register(link, heartbeat)
         if self._stopping.is_set():
+            if self._identity.number >= 0:  # it was stopped while it registered
+                await self._leave(link)
             return
         heartbeat.start()
         self.is_ready = True
