@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
 from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
-from flume.connection.refusals import foreign, translate
+from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.urls import address, redis_url
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class AsyncConnections:
             reply = await self._exchange(eval_(command, loaded), timeout)
         if not isinstance(reply, Exception):
             return command.read(reply)
-        if str(reply).startswith("WRONGTYPE"):
+        if code_of(reply) == "WRONGTYPE":
             found = [await self.call("TYPE", key) for key in command.keys]
             if error := foreign(command, found, self.where):
                 raise error from reply
@@ -86,6 +86,8 @@ class AsyncConnections:
             await connection.disconnect(nowait=True)
             raise translate(error, self.where) from error
         except refused.ResponseError as error:
+            if is_away(error):
+                await connection.disconnect(nowait=True)  # the next call connects again
             reply = error
         except BaseException:
             await connection.disconnect(nowait=True)  # a late reply must not meet the next call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +21,28 @@ from flume.errors import (
 
 # Answers of a server that is starting, failing over, or not the primary any more.
 _AWAY = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")
+# Answers of a server that takes no writes until its disk or its replicas are well again.
+_NO_WRITES = ("MISCONF", "NOREPLICAS")
+
+_INSIDE = re.compile(r"@user_script: ?\d+: (?:@user_script: \d+: )?-?([A-Z]+) ")
+
+
+def code_of(error: Exception) -> str:
+    """Return the first word of an answer; Redis 6.2 wraps what a script is told in one more."""
+    found = _INSIDE.search(str(error))
+    return found[1] if found else str(error).split(" ", 1)[0]
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a server is no primary, or not yet: its address may lead to another one now."""
+    return isinstance(error, refused.ReadOnlyError | refused.MasterDownError) or (
+        code_of(error) in _AWAY
+    )
 
 
 def translate(error: Exception, where: str) -> FlumeError:
     """Return our error for one of redis-py's."""
-    first = str(error).split(" ", 1)[0]
+    first = code_of(error)
     if isinstance(error, refused.NoPermissionError) or first == "NOPERM":
         return ServerRefusedError(
             f"Redis at {where} refused a call: {str(error).removeprefix('NOPERM ')[:200]}. Grant "
@@ -35,7 +53,7 @@ def translate(error: Exception, where: str) -> FlumeError:
             f"Redis at {where} refused the user or the password. Check both in the URL."
         )
     if isinstance(error, refused.ConnectionError | refused.TimeoutError | OSError) or (
-        first in _AWAY or isinstance(error, refused.ReadOnlyError)
+        is_away(error)
     ):
         return ServerUnavailableError(
             f"Redis at {where} did not answer ({type(error).__name__}). Check that it runs and "
@@ -46,10 +64,10 @@ def translate(error: Exception, where: str) -> FlumeError:
             f"Redis at {where} is full: it refuses to store more, and nothing was stored. Raise "
             "maxmemory, or let workers drain the queues (they go on)."
         )
-    if first == "MISCONF":
-        return ServerError(
-            f"Redis at {where} refuses writes because it cannot save to disk (MISCONF). Check its "
-            "disk and its log."
+    if first in _NO_WRITES:
+        return ServerUnavailableError(
+            f"Redis at {where} takes no writes for now ({first}): check its disk, its replicas and "
+            "its log."
         )
     if first == "WRONGTYPE" or "user_script" in str(error):
         return ForeignDataError(

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
 from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
-from flume.connection.refusals import foreign, translate
+from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.urls import address, redis_url
 from flume.errors import FlumeError
 
@@ -127,7 +127,7 @@ class SyncConnections:
     def _read(self, command: Command[T], reply: Any) -> T:
         if not isinstance(reply, Exception):
             return command.read(reply)
-        if str(reply).startswith("WRONGTYPE"):
+        if code_of(reply) == "WRONGTYPE":
             found = [self._exchange(("TYPE", key)) for key in command.keys]
             if error := foreign(command, found, self.where):
                 raise error from reply
@@ -143,6 +143,8 @@ class SyncConnections:
         except refused.ConnectionError:  # also LOADING and a wrong password
             raise
         except refused.ResponseError as error:
+            if is_away(error):  # like a cut: the next call connects again
+                raise
             return error
 
     def _take(self) -> Any:

@@ -19,8 +19,8 @@ from flume.commands.command import Argument, texts
 from flume.commands.worker import Beat, Reclaimed
 from flume.connection import SyncConnections
 from flume.current import HeldJob
-from flume.errors import ServerError, ServerUnavailableError
-from flume.keys import Keys
+from flume.errors import ServerError, ServerFullError, ServerUnavailableError
+from flume.keys import Keys, queues_key
 from flume.pipeline import PipelineSettings
 from flume.runtime.demand import Demand
 from flume.runtime.identity import Identity
@@ -114,14 +114,19 @@ class Heartbeat:
                 is_waiting = self._on_late()
             except ServerUnavailableError:
                 self._failed, is_waiting = True, 0
-            except ServerError as error:
+            except Exception as error:  # this thread must not end: leases would lapse unseen
                 is_waiting = 0
-                if str(error) != self._reported:  # once for each reason
-                    self._reported = str(error)
-                    extra = {"queue": self._keys.queue, "reason": str(error)}
-                    logger.error("housekeeping_refused", extra=extra)
+                self._refused(error)
             wait = next_beat - time.monotonic()
             self._stopping.wait(max(0.0, min(wait, AHEAD_WAIT_S) if is_waiting else wait))
+
+    def _refused(self, error: Exception) -> None:
+        if str(error) == self._reported:  # once for each reason
+            return
+        self._reported = str(error)
+        extra = {"queue": self._keys.queue, "reason": str(error)}
+        is_ours = not isinstance(error, ServerError)
+        logger.error("housekeeping_refused", extra=extra, exc_info=error if is_ours else None)
 
     def _extend(self) -> None:
         """Extend what has used up a third of its lease and may go on."""
@@ -170,6 +175,10 @@ class Heartbeat:
             ServerError: If none is free, or Redis cannot be reached.
         """
         identity = self._identity
+        try:
+            self._connections.call("SADD", queues_key(self._keys.prefix), self._keys.queue)
+        except ServerFullError:
+            pass  # whoever enqueued has added it, and a full Redis needs workers most
         record = msgspec.json.encode(self._record())
         number = self._connections.run(commands.register(self._keys, identity.worker_id, record))
         if number < 0:
