@@ -19,9 +19,9 @@ from flume.commands.worker import Reclaimed
 from flume.connection import AsyncConnections, SyncConnections
 from flume.current import HeldJob
 from flume.delivery.python import Loaded
-from flume.errors import ServerUnavailableError
+from flume.errors import ForeignDataError, ServerError, ServerUnavailableError
 from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
-from flume.keys import DEFAULT_PREFIX, Keys, queues_key
+from flume.keys import DEFAULT_PREFIX, Keys
 from flume.pipeline import PipelineSettings
 from flume.runtime.beat import Heartbeat
 from flume.runtime.completer import Completer
@@ -225,14 +225,18 @@ class Worker:
             self._fetchers.append(fetcher)
 
     async def _register(self, link: Link, heartbeat: Heartbeat) -> None:
-        """Ask for a number, for as long as Redis is away."""
-        wait = 0.1
+        """Ask for a number, for as long as Redis is away or a key holds foreign data."""
+        wait, refusal = 0.1, ""
         while not self._stopping.is_set():
             try:
-                await link.connections.call("SADD", queues_key(self.config.prefix), self.keys.queue)
                 await asyncio.to_thread(heartbeat.register)
             except ServerUnavailableError as error:
                 link.failed(error)
+            except ForeignDataError as error:  # to end would be to crash again and again
+                if str(error) != refusal:
+                    refusal = str(error)
+                    extra = {"queue": self.keys.queue, "reason": refusal}
+                    logger.error("worker_not_registered", extra=extra)
             else:
                 link.answered()
                 return
@@ -244,7 +248,7 @@ class Worker:
         command = commands.deregister(self.keys, self._identity.number, self.id, names)
         try:
             await link.connections.run(command, timeout=LEAVE_S)
-        except ServerUnavailableError:
+        except ServerError:
             logger.warning("worker_not_deregistered", extra={"queue": self.keys.queue})
 
     def _lose(self, settler: Settler, jobs: Sequence[HeldJob]) -> None:
