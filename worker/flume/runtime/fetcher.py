@@ -221,7 +221,7 @@ class Fetcher:
         """Block until a marker says that jobs are ready, for a bounded time."""
         seconds = BLOCK_S if paused_ms <= 0 else min(BLOCK_S, paused_ms / 1000 + 0.001)
         await self._pause_with(
-            self._link.connections.call(
+            self._link.connections.block(
                 "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
             )
         )
