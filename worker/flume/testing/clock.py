@@ -33,6 +33,11 @@ class Clock:
         self._clients += clients
         self._set(self._shift)
 
+    @property
+    def shift_ms(self) -> int:
+        """How far the time is moved; for the ``WorkerConfig`` of a worker made by a test."""
+        return self._shift // _MS
+
     def advance(self, by: timedelta) -> None:
         """Move the time on.
 
@@ -55,4 +60,4 @@ class Clock:
     def _set(self, shift: timedelta) -> None:
         self._shift = shift
         for client in self._clients:
-            client._connections.shift_ms = shift // _MS
+            client._connections.shift_ms = self.shift_ms
