@@ -17,6 +17,8 @@ from flume.sync_client import Client
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+Found = Sequence[tuple[list[str], Counts]]
+
 TIMEOUT_S = 2.0
 """A scrape gives up after 10 s by default; without Redis it has to bring the rest in time."""
 
@@ -61,11 +63,16 @@ class QueueCollector:
             except FlumeError:  # the worker says so in its log, and ``flume_redis_up`` here
                 break
             found.append(([worker.pipeline, worker.queue], counts))
-        yield from _ready(found)
-        yield from _states(found)
+        yield from families(found)
 
 
-def _ready(found: Sequence[tuple[list[str], Counts]]) -> Iterator[Metric]:
+def families(found: Found) -> Iterator[Metric]:
+    """Yield the families of these counts, each with the values of its first two labels."""
+    yield from _ready(found)
+    yield from _states(found)
+
+
+def _ready(found: Found) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     labels = [*LABELS, "handler"]
@@ -80,7 +87,7 @@ def _ready(found: Sequence[tuple[list[str], Counts]]) -> Iterator[Metric]:
     yield from (depth, latency)
 
 
-def _states(found: Sequence[tuple[list[str], Counts]]) -> Iterator[Metric]:
+def _states(found: Found) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     for state, text in STATES:
