@@ -17,12 +17,28 @@ def redis_url(url: str | None) -> str:
         ConfigurationError: If it is not a redis://, rediss:// or unix:// URL.
     """
     chosen = url or os.environ.get("FLUME_REDIS_URL") or DEFAULT_URL
-    if urlsplit(chosen).scheme not in ("redis", "rediss", "unix"):
+    scheme = chosen.partition(":")[0]
+    if scheme not in ("redis", "rediss", "unix"):
         raise ConfigurationError(
-            f"the Redis URL starts with {urlsplit(chosen).scheme or 'no scheme'!r}: use "
-            "redis://host:6379/0, rediss:// for TLS, or unix:///path/to/socket."
+            "the Redis URL does not start with a scheme of ours: use redis://host:6379/0, "
+            "rediss:// for TLS, or unix:///path/to/socket."
+        )
+    if scheme != "unix" and not _is_whole(chosen):
+        raise ConfigurationError(
+            "the Redis URL cannot be read: its port is no number, or its user or password holds "
+            "one of / ? # [ ] that is not percent-encoded (%2F %3F %23 %5B %5D)."
         )
     return chosen
+
+
+def _is_whole(url: str) -> bool:
+    """Whether a URL's parts are where they seem to be: part of a password may look like a port."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:  # its text repeats what it could not read
+        return False
+    return "@" not in f"{parts.path}{parts.query}{parts.fragment}"
 
 
 def address(url: str) -> str:
