@@ -78,7 +78,7 @@ def dev(
         until_empty=until_empty,
         health_port=health_port,
     )
-    view = _View(config.prefix, quiet=quiet)
+    view = _View(config.prefix, quiet=quiet, has_own_server=server.url is None)
     view.configure_logs(log_format, log_level, log_config)
     try:
         return run_dev(config, on_ready=view.ready, on_start=view.start)
@@ -89,7 +89,7 @@ def dev(
 class _View:
     """What is shown: a live table on a terminal, plain log lines elsewhere."""
 
-    def __init__(self, prefix: str, *, quiet: bool) -> None:
+    def __init__(self, prefix: str, *, quiet: bool, has_own_server: bool) -> None:
         from rich.console import Console
 
         from flume.local.progress import Progress
@@ -97,6 +97,7 @@ class _View:
         self._console = Console(stderr=True)
         self._prefix = prefix
         self._quiet = quiet
+        self._has_own_server = has_own_server
         self._progress: Progress | None = None
 
     def configure_logs(self, style: str, level: str, config: Path | None) -> None:
@@ -112,7 +113,8 @@ class _View:
     def ready(self, url: str, manifests: list[Manifest]) -> None:
         names = ", ".join(manifest.metadata.name for manifest in manifests)
         self._console.print(f"[bold]flume dev[/]: {names}")
-        self._console.print(f"  export FLUME_REDIS_URL={url}", highlight=False)
+        if self._has_own_server:  # one that was named may have a password in its URL
+            self._console.print(f"  export FLUME_REDIS_URL={url}", highlight=False)
         if self._console.is_terminal and not self._quiet:
             from flume.local.progress import Progress
 
