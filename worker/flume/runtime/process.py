@@ -57,7 +57,10 @@ def run(config: ProcessConfig) -> int:
     # What is loaded by now lives as long as the process: full collections need not walk it.
     gc.collect()
     gc.freeze()
-    return run_loop(_main(config))
+    try:
+        return run_loop(_main(config))
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None  # one cause: the rest was cancelled for it
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
