@@ -233,11 +233,9 @@ class Fetcher:
         """Await something that ``stop`` may cut short."""
         self._blocked = self._spawn(_unless_refused(waiting))
         try:
-            await self._blocked
-        except asyncio.CancelledError:
-            if not self.stopping.is_set():
-                raise
+            await asyncio.wait([self._blocked])  # does not raise when ``stop`` cancels it
         finally:
+            self._blocked.cancel()
             self._blocked = None
 
 
