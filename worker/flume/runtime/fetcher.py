@@ -221,17 +221,17 @@ class Fetcher:
         """Block until a marker says that jobs are ready, for a bounded time."""
         seconds = BLOCK_S if paused_ms <= 0 else min(BLOCK_S, paused_ms / 1000 + 0.001)
         await self._pause_with(
-            self._link.connections.block(
+            lambda: self._link.connections.block(
                 "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
             )
         )
 
     async def _pause(self, seconds: float) -> None:
-        await self._pause_with(asyncio.sleep(seconds))
+        await self._pause_with(lambda: asyncio.sleep(seconds))
 
-    async def _pause_with(self, waiting: Coroutine[Any, Any, Any]) -> None:
+    async def _pause_with(self, wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Await something that ``stop`` may cut short."""
-        self._blocked = self._spawn(_unless_refused(waiting))
+        self._blocked = self._spawn(_unless_refused(wait))
         try:
             await asyncio.wait([self._blocked])  # does not raise when ``stop`` cancels it
         finally:
@@ -239,9 +239,12 @@ class Fetcher:
             self._blocked = None
 
 
-async def _unless_refused(waiting: Coroutine[Any, Any, Any]) -> None:
-    """Await ``waiting``; its error would end the whole group, and the next claim says it."""
+async def _unless_refused(wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Wait; an error would end the whole group, and the next claim says it.
+
+    The coroutine is made here, because a task that is cancelled before it began awaits nothing.
+    """
     try:
-        await waiting
+        await wait()
     except ServerError:
         await asyncio.sleep(FIRST_WAIT_S)
