@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from email.mime.text import MIMEText
 from smtplib import SMTPRecipientsRefused
 
@@ -32,7 +32,7 @@ def send_email(to: str, *, name: str) -> None:
 
 
 @lifespan
-async def connections() -> AsyncGenerator[None]:
+async def connections() -> AsyncIterator[None]:
     """Once a worker: what comes after the yield runs when its last job has ended."""
     yield
     mailer.close()
