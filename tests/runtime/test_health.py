@@ -37,6 +37,13 @@ sys.exit(run(ProcessConfig([worker], health_port=0, loop_bound_s=1.0)))
 """A worker whose event loop may be blocked for a second, instead of two minutes."""
 
 
+@pytest.fixture
+def client(valkey: Server) -> Iterator[Client]:
+    """Return a client of Valkey."""
+    with Client(valkey.url) as opened:
+        yield opened
+
+
 @contextmanager
 def answering(**checks: tuple[bool, str]) -> Iterator[Probe]:
     """Serve pages that always answer the same."""
@@ -89,10 +96,9 @@ def test_a_worker_waits_for_redis_alive_and_not_ready(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_finishes_its_jobs_is_alive_and_not_ready(
-    valkey: Server, tmp_path: Path
+    valkey: Server, client: Client, tmp_path: Path
 ) -> None:
     """It claims no more, so that a rollout must not count it; it is no reason to kill it."""
-    client = Client(valkey.url)
     client.enqueue(QUEUE, "hold")
     with spawn_worker(*OPTIONS, url=valkey.url, log=tmp_path / "log") as worker:
         probe = probe_of(worker)
@@ -110,7 +116,9 @@ def test_a_worker_that_finishes_its_jobs_is_alive_and_not_ready(
     assert code == 0
 
 
-def test_a_loop_that_is_blocked_for_too_long_is_not_alive(valkey: Server, tmp_path: Path) -> None:
+def test_a_loop_that_is_blocked_for_too_long_is_not_alive(
+    valkey: Server, client: Client, tmp_path: Path
+) -> None:
     """Such a worker extends its leases for ever and runs nothing: only a restart helps."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
@@ -120,7 +128,7 @@ def test_a_loop_that_is_blocked_for_too_long_is_not_alive(valkey: Server, tmp_pa
     with running(command, log=tmp_path / "log", environment=environment) as worker:
         probe = probe_of(worker)
         probe.wait_for("/readyz", 200)
-        Client(valkey.url).enqueue(QUEUE, "block", str(gate))
+        client.enqueue(QUEUE, "block", str(gate))
         stuck = probe.wait_for("/healthz", 503)
         metrics = probe.get("/metrics")
         gate.write_bytes(b"")  # lets the handler go

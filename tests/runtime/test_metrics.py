@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.samples import Sample
 
@@ -28,14 +30,20 @@ spec: {queue: %(queue)s, modules: [tests.runtime.observed]}
 """
 
 
+@pytest.fixture
+def client(valkey: Server) -> Iterator[Client]:
+    """Return a client of Valkey."""
+    with Client(valkey.url) as opened:
+        yield opened
+
+
 def ours(samples: list[Sample]) -> list[Sample]:
     """Return the samples that are not about the process."""
     return [sample for sample in samples if sample.name.startswith("flume_")]
 
 
-def test_the_numbers_add_up_with_what_ran(valkey: Server, tmp_path: Path) -> None:
+def test_the_numbers_add_up_with_what_ran(valkey: Server, client: Client, tmp_path: Path) -> None:
     """A rate or an error ratio on a dashboard is only worth as much as these sums."""
-    client = Client(valkey.url)
     client.enqueue_many(QUEUE, [ref("deliver").job("ada") for _ in range(300)])
     client.enqueue_many(QUEUE, [ref("deliver_sync").job("ada") for _ in range(50)])
     client.enqueue_many(QUEUE, [ref("fail").job("ada") for _ in range(7)])
@@ -73,9 +81,8 @@ def test_the_numbers_add_up_with_what_ran(valkey: Server, tmp_path: Path) -> Non
     assert {sample.labels["pipeline"] for sample in ours(samples)} == {"mail"}
 
 
-def test_every_label_is_one_of_four(valkey: Server, tmp_path: Path) -> None:
+def test_every_label_is_one_of_four(valkey: Server, client: Client, tmp_path: Path) -> None:
     """A label with an id makes a time series of each job, and those kill a Prometheus."""
-    client = Client(valkey.url)
     client.enqueue_many(QUEUE, [ref("fail").job("ada"), ref("deliver").job("ada")])
 
     with spawn_worker(*OPTIONS, url=valkey.url, log=tmp_path / "log") as worker:
@@ -87,9 +94,8 @@ def test_every_label_is_one_of_four(valkey: Server, tmp_path: Path) -> None:
     assert labels == {"pipeline", "queue", "handler", "outcome", "le"}
 
 
-def test_a_name_that_is_none_is_no_label(valkey: Server, tmp_path: Path) -> None:
+def test_a_name_that_is_none_is_no_label(valkey: Server, client: Client, tmp_path: Path) -> None:
     """Whoever can write to Redis must not fill Prometheus, or put a payload into it."""
-    client = Client(valkey.url)
     job = client.enqueue(QUEUE, "deliver", "ada")
     valkey.call("HSET", f"flume:{{{QUEUE}}}:jobs", job.id, '{"handler":"4111 1111 1111 1111"}')
 
@@ -105,12 +111,13 @@ def test_a_name_that_is_none_is_no_label(valkey: Server, tmp_path: Path) -> None
     assert "4111" not in output
 
 
-def test_two_pipelines_of_one_process_share_each_family(valkey: Server, tmp_path: Path) -> None:
+def test_two_pipelines_of_one_process_share_each_family(
+    valkey: Server, client: Client, tmp_path: Path
+) -> None:
     """A family that comes twice makes Prometheus refuse the whole page."""
     for name in ("mail", "fax"):
         text = MANIFEST % {"name": name, "queue": f"{name}-jobs"}
         (tmp_path / f"{name}.yaml").write_text(text)
-    client = Client(valkey.url)
     client.enqueue("mail-jobs", "deliver", "ada")
     client.enqueue("fax-jobs", "unknown_here", "ada")
     manifests = [str(tmp_path / "mail.yaml"), str(tmp_path / "fax.yaml")]
