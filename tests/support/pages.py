@@ -22,16 +22,21 @@ class Page:
 
     path: Path
     files: dict[str, str] = field(default_factory=dict)
-    """Python files by name; the script is ``SCRIPT``."""
+    """Python files by name; what has none is ``SCRIPT``."""
     manifests: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     """Lines of console blocks."""
 
     @property
     def modules(self) -> list[str]:
-        """The modules of the app."""
-        names = [name for name in self.files if name != SCRIPT]
+        """The modules that have handlers."""
+        names = [name for name, text in self.files.items() if "/" in name and "@handler" in text]
         return [name.removesuffix(".py").replace("/", ".") for name in names]
+
+    @property
+    def scripts(self) -> list[str]:
+        """The files that a reader runs: those that are in no package."""
+        return [name for name in self.files if "/" not in name]
 
     def write(self, folder: Path) -> None:
         """Write the Python files; each folder of theirs becomes a package."""
