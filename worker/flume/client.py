@@ -17,11 +17,12 @@ from flume.commands.client import Counts, Sent
 from flume.commands.command import Command
 from flume.connection import AsyncConnections
 from flume.errors import ServerUnavailableError
+from flume.gathering import Gatherer
 from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import Call, Due, Group, Lanes, as_job, plan
+from flume.sending import Call, Due, Lanes, as_job, plan
 from flume.sync_client import RESEND_PAUSE
 
 P = ParamSpec("P")
@@ -63,8 +64,7 @@ class AsyncClient:
         self._limit = max_payload_bytes
         self._lanes = Lanes()
         self._queues: dict[str, Keys] = {}  # those this client has enqueued to
-        self._gathering: dict[tuple[str, str], _Gathering] = {}
-        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
+        self._gatherers: dict[tuple[str, str], Gatherer] = {}
 
     @overload
     async def enqueue(
@@ -208,38 +208,17 @@ class AsyncClient:
         return duplicates
 
     async def _gather(self, queue: str, job: Job) -> Job:
-        """Send the job together with those of other callers.
-
-        The first caller sends for all who come until it is its turn; turns keep one call under
-        way for a queue and handler, which is what lets others gather meanwhile.
-        """
+        """Send the job together with those of other callers."""
         keys = self._queues.get(queue) or await self._open(queue)
         data = encode_new(job.body, limit=self._limit)
         key = (queue, job.body.handler)
-        group = self._gathering.get(key)
-        if group is not None:
-            answered, is_full = group.join(job, data)
-            if is_full:
-                del self._gathering[key]  # the next caller starts another
-            if not await answered:  # its sender was cancelled: the job knows the call in doubt
-                await self._send(queue, [job], None)
-            return job
-        group = self._gathering[key] = _Gathering(job, data)
-        try:
-            async with self._turns.setdefault(key, asyncio.Lock()):
-                await asyncio.sleep(0)  # callers who were just answered come again at once
-                if self._gathering.get(key) is group:
-                    del self._gathering[key]
-                await self._deliver(group.call(keys, self._lanes))
-        except Exception as error:
-            group.fail(error)
-            raise
-        except BaseException:
-            if self._gathering.get(key) is group:
-                del self._gathering[key]
-            group.answer(is_sent=False)
-            raise
-        group.answer(is_sent=True)
+        gatherer = self._gatherers.get(key)
+        if gatherer is None:
+            gatherer = self._gatherers[key] = Gatherer(
+                lambda group: self._deliver(group.call(keys, self._lanes))
+            )
+        if not await gatherer.hand_in(job, data):
+            await self._send(queue, [job], None)
         return job
 
     async def _deliver(self, call: Call) -> Sent:
@@ -290,33 +269,6 @@ class AsyncClient:
                 logger.warning("queue_unconfigured", extra={"queue": queue})
             self._queues[queue] = keys
         return keys
-
-
-class _Gathering(Group):
-    """Jobs of one queue and handler that go out in one call, and who waits for it."""
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self, job: Job, data: bytes) -> None:
-        super().__init__()
-        self._waiting: list[asyncio.Future[bool]] = []
-        self.add(job, data)
-
-    def join(self, job: Job, data: bytes) -> tuple[asyncio.Future[bool], bool]:
-        """Add a job; return its answer to come, and whether it filled the group."""
-        answered = asyncio.get_running_loop().create_future()
-        self._waiting.append(answered)
-        return answered, self.add(job, data)
-
-    def answer(self, *, is_sent: bool) -> None:
-        for answered in self._waiting:
-            if not answered.done():
-                answered.set_result(is_sent)
-
-    def fail(self, error: Exception) -> None:
-        for answered in self._waiting:
-            if not answered.done():
-                answered.set_exception(error)
 
 
 class AsyncQueue:

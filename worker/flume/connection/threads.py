@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
+import hiredis
 import redis.exceptions as refused
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
@@ -17,6 +18,7 @@ from flume.commands.command import Argument, Command
 from flume.commands.script import script
 from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
 from flume.connection.refusals import code_of, foreign, is_away, translate
+from flume.connection.sync_wire import SyncWire
 from flume.connection.urls import address, redis_url
 from flume.errors import FlumeError
 
@@ -35,6 +37,7 @@ class SyncConnections:
         self.url = redis_url(url)
         self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
+        self._timeout = timeout
         self._pool = ConnectionPool.from_url(
             self.url,
             protocol=2,
@@ -42,7 +45,7 @@ class SyncConnections:
             socket_connect_timeout=CONNECT_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
-        self._idle: deque[Any] = deque()
+        self._idle: deque[SyncWire] = deque()
         self._pid = os.getpid()
 
     def run(self, command: Command[T]) -> T:
@@ -53,7 +56,7 @@ class SyncConnections:
         """
         loaded = script(command.script, self.shift_ms)
         reply = self._exchange(evalsha(command, loaded))
-        if isinstance(reply, refused.NoScriptError):
+        if isinstance(reply, Exception) and code_of(reply) == "NOSCRIPT":
             reply = self._exchange(eval_(command, loaded))
         return self._read(command, reply)
 
@@ -64,29 +67,31 @@ class SyncConnections:
         ``ServerUnavailableError`` and the rest go over a new connection.
         """
         under_way: deque[Command[T]] = deque()
-        connection = self._take()
+        wire: SyncWire | None = None
         for command in chain(commands, (None, None)):  # the Nones read what is still under way
             try:
                 if command is not None:
                     under_way.append(command)
-                    call = evalsha(command, script(command.script, self.shift_ms))
-                    connection.send_packed_command([pack(call)], check_health=False)
-                if len(under_way) < (1 if command is None else 2):
+                    wire = wire or self._take()
+                    wire.send(pack(evalsha(command, script(command.script, self.shift_ms))))
+                if wire is None or len(under_way) < (1 if command is None else 2):
                     continue
-                reply = self._reply(connection)
-            except (refused.RedisError, OSError) as error:
-                connection.disconnect()  # it connects again with the next command
+                reply = wire.receive()
+            except _BROKEN as error:
+                _closed(wire)
+                wire = None
                 while under_way:
                     under_way.popleft()
                     yield translate(error, self.where)
                 continue
             outcome = self._outcome(under_way.popleft(), reply)
             yield outcome
-        self._idle.append(connection)
+        if wire is not None:
+            self._idle.append(wire)
 
     def _outcome(self, command: Command[T], reply: Any) -> T | FlumeError:
         try:
-            if isinstance(reply, refused.NoScriptError):
+            if isinstance(reply, Exception) and code_of(reply) == "NOSCRIPT":
                 return self.run(command)
             return self._read(command, reply)
         except FlumeError as error:
@@ -105,24 +110,12 @@ class SyncConnections:
         Raises:
             ServerError: If not all of them were answered.
         """
-        connection = self._take()
-        try:
-            packed = [pack(call) for call in calls]
-            connection.send_packed_command(packed, check_health=False)
-            replies = [self._reply(connection) for _ in calls]
-        except (refused.RedisError, OSError) as error:
-            connection.disconnect()
-            raise translate(error, self.where) from error
-        except BaseException:
-            connection.disconnect()  # a half-read reply must not meet the next call
-            raise
-        self._idle.append(connection)
-        return replies
+        return self._converse(b"".join(map(pack, calls)), len(calls))
 
     def close(self) -> None:
         """Close every idle connection."""
         while self._idle:
-            self._idle.pop().disconnect()
+            self._idle.pop().close()
 
     def _read(self, command: Command[T], reply: Any) -> T:
         if not isinstance(reply, Exception):
@@ -135,23 +128,42 @@ class SyncConnections:
 
     def _exchange(self, call: tuple[Argument, ...]) -> Any:
         """Send one call; return its reply, or the error that Redis replied with."""
-        return self.call_all((call,))[0]
+        return self._converse(pack(call), 1)[0]
 
-    def _reply(self, connection: Any) -> Any:
+    def _converse(self, packed: bytes, count: int) -> list[Any]:
+        wire: SyncWire | None = None
         try:
-            return connection.read_response()
-        except refused.ConnectionError:  # also LOADING and a wrong password
+            wire = self._take()
+            wire.send(packed)
+            replies = [wire.receive() for _ in range(count)]
+        except _BROKEN as error:
+            _closed(wire)
+            raise translate(error, self.where) from error
+        except BaseException:
+            _closed(wire)  # a half-read reply must not meet the next call
             raise
-        except refused.ResponseError as error:
-            if is_away(error):  # like a cut: the next call connects again
-                raise
-            return error
+        for reply in replies:
+            if isinstance(reply, Exception) and is_away(reply):
+                wire.close()  # the next call connects again, to another server perhaps
+                return replies
+        self._idle.append(wire)
+        return replies
 
-    def _take(self) -> Any:
+    def _take(self) -> SyncWire:
         if self._pid != os.getpid():  # a fork shares sockets: leave them to the parent
             self._idle = deque()
             self._pid = os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
-            return self._pool.make_connection()
+            connection: Any = self._pool.make_connection()
+            connection.connect()
+            return SyncWire(connection, timeout=self._timeout)
+
+
+_BROKEN = (refused.RedisError, hiredis.HiredisError, OSError)
+
+
+def _closed(wire: SyncWire | None) -> None:
+    if wire is not None:
+        wire.close()

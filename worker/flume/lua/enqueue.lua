@@ -16,31 +16,31 @@
 --@include now
 --@include numbers
 --@include sent
---@include fresh
 
 local jobs, ready, wake, handlers, senders, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local lane, number = ARGV[1], ARGV[2]
 
+local call = redis.call -- looked up once: this script runs for each job that is handed in alone
+
 -- every read that can refuse a key of the wrong type comes before the first write
-redis.call('LLEN', ready)
-redis.call('HLEN', stats)
-local is_marked = redis.call('ZCARD', wake) > 0
-local is_named = redis.call('SISMEMBER', handlers, ARGV[3]) == 1
+call('LLEN', ready)
+call('HLEN', stats)
+local is_marked = call('ZCARD', wake) > 0
+local is_named = call('SISMEMBER', handlers, ARGV[3]) == 1
 if already_sent(senders, lane, number) then return 0 end
 
-local added = 1
-if #ARGV == 5 then -- one job: the call that somebody waits for
-  if redis.call('HSETNX', jobs, ARGV[4], ARGV[5]) == 0 then return 0 end
-  redis.call('RPUSH', ready, stamp .. ':' .. ARGV[4])
-else
-  local bodies, entries = fresh(jobs, stamp, 4)
-  added = #entries
-  if added == 0 then return 0 end
-  redis.call('HSET', jobs, unpack(bodies)) -- first: memory full refuses the whole call here
-  redis.call('RPUSH', ready, unpack(entries))
+local entries, added = {}, 0
+for i = 4, #ARGV, 2 do
+  -- the first of these is what memory full refuses, and with it the whole call
+  if call('HSETNX', jobs, ARGV[i], ARGV[i + 1]) == 1 then
+    added = added + 1
+    entries[added] = stamp .. ':' .. ARGV[i]
+  end
 end
-if not is_marked then redis.call('ZADD', wake, 0, '1') end
-if not is_named then redis.call('SADD', handlers, ARGV[3]) end
+if added == 0 then return 0 end
+call('RPUSH', ready, unpack(entries))
+if not is_marked then call('ZADD', wake, 0, '1') end
+if not is_named then call('SADD', handlers, ARGV[3]) end
 count(stats, 'enqueued', added)
 mark_sent(senders, lane, number, stamp)
 return added
