@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 @pass_server
 def dev(
     server: Server,
+    /,
+    *,
     manifests: tuple[Path, ...],
     more: tuple[Path, ...],
     until_empty: bool,

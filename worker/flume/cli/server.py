@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flume.cli.exits import CommandEndedError
-from flume.errors import ConfigurationError, NameRefusedError
+from flume.errors import NameRefusedError
 from flume.keys import DEFAULT_PREFIX, check_prefix, check_queue, queues_key
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ class Server:
             # The client sends again until its time is over; this is sent once, so that a Redis
             # which is not there is told at once.
             self.connections.call("EXISTS", queues_key(self.key_prefix))
-            with _readable_url():
-                self._client = Client(self.url, prefix=self.key_prefix, timeout=TIMEOUT)
+            self._client = Client(self.url, prefix=self.key_prefix, timeout=TIMEOUT)
         return self._client
 
     @property
@@ -58,8 +56,7 @@ class Server:
         if self._connections is None:
             from flume.connection import SyncConnections
 
-            with _readable_url():
-                self._connections = SyncConnections(self.url, timeout=TIMEOUT)
+            self._connections = SyncConnections(self.url, timeout=TIMEOUT)
         return self._connections
 
     def now(self) -> datetime:
@@ -74,17 +71,6 @@ class Server:
         for opened in (self._client, self._connections):
             if opened is not None:
                 opened.close()
-
-
-@contextmanager
-def _readable_url() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:  # its text may hold the password
-        raise ConfigurationError(
-            "the Redis URL cannot be read: check its port and database, which are numbers, and "
-            "write special characters of the password as %XX."
-        ) from error
 
 
 pass_server = click.make_pass_decorator(Server, ensure=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from flume.cli.server import Server, pass_server, server_options
+
+F = TypeVar("F", bound=Callable[..., object])
 
 SETTINGS = (
     ("--max-demand", int, "Jobs held at once, claimed or running.  [default: 100]"),
@@ -27,7 +30,7 @@ _FIELDS = {
 }
 
 
-def _setting_options(function: Any) -> Any:
+def _setting_options(function: F) -> F:
     for flag, kind, text in reversed(SETTINGS):
         name = flag.removeprefix("--").upper().replace("-", "_")
         bounds = click.IntRange(0, 100_000) if kind is int else click.FloatRange(0, 604_800)
@@ -35,10 +38,10 @@ def _setting_options(function: Any) -> Any:
     return function
 
 
-def logging_options(style: str) -> Any:
+def logging_options(style: str) -> Callable[[F], F]:
     """Return a decorator that adds the options of a process' logs and health."""
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: F) -> F:
         for option in (
             click.option(
                 "--health-port",
@@ -109,6 +112,7 @@ def logging_options(style: str) -> Any:
 def worker(
     server: Server,
     /,
+    *,
     manifest: Path | None,
     queue: str | None,
     modules: tuple[str, ...],
