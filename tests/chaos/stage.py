@@ -13,9 +13,11 @@ import redis
 
 from flume import Client, Job
 from flume.commands.client import Counts
+from flume.commands.command import text
 from flume.handler import Handler
 from flume.keys import Keys
 from tests.support.processes import Process, spawn_worker
+from tests.support.proxy import Proxy, proxied
 from tests.support.servers import Server
 from tests.support.waiting import wait_until
 
@@ -50,7 +52,7 @@ class Stage:
         self.client = Client(server.url)
         self.workers: list[Process] = []
         self._ledger = ledger
-        self._notes = redis.Redis.from_url(ledger.url, decode_responses=True)
+        self._notes = redis.Redis.from_url(ledger.url)
         self._folder = folder
         self._gates = folder / "gates"
         self._gates.mkdir()
@@ -63,6 +65,10 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def proxy(self) -> Proxy:
+        """Return a proxy in front of the server, which outlives the workers started after it."""
+        return self._stack.enter_context(proxied(self.server.port))
 
     def worker(self, url: str | None = None, *, lease: float = LEASE, **options: object) -> Process:
         """Start a worker and return once it claims; options are those of ``flume worker``."""
@@ -121,9 +127,13 @@ class Stage:
         except TimeoutError as error:
             raise TimeoutError(f"after {timeout:g} s there is still {self.counts()}") from error
 
-    def wait_until_started(self, count: int, timeout: float = 20.0) -> None:
-        """Return once ``count`` different jobs have begun to run."""
-        wait_until(lambda: len(self.starts()) >= count, timeout, what=f"{count} started jobs")
+    def wait_until_started(self, ids: set[str], timeout: float = 20.0) -> None:
+        """Return once each of the jobs has begun to run."""
+        wait_until(lambda: self.starts().keys() >= ids, timeout, what=f"{len(ids)} started jobs")
+
+    def wait_until_ended(self, ids: set[str], timeout: float = 20.0) -> None:
+        """Return once the handler of each of the jobs has come to its end."""
+        wait_until(lambda: self.ends().keys() >= ids, timeout, what=f"the end of {len(ids)} jobs")
 
     def starts(self) -> Counter[str]:
         """Return how often each job was started."""
@@ -146,10 +156,10 @@ class Stage:
         return [job.id for job in self.client.queue(QUEUE).dead.list(limit=200)]
 
     def _tally(self, name: str) -> Counter[str]:
-        return Counter({key: int(value) for key, value in self._notes.hgetall(name).items()})
+        return Counter({text(key): int(n) for key, n in self._notes.hgetall(name).items()})
 
     def _moments(self, name: str) -> list[Run]:
-        lines = [line.split() for line in self._notes.lrange(name, 0, -1)]
+        lines = [text(line).split() for line in self._notes.lrange(name, 0, -1)]
         return [Run(job_id, int(pid), float(at)) for job_id, pid, at in lines]
 
 

@@ -9,7 +9,6 @@ import pytest
 from flume.handler import Handler
 from tests.chaos.stage import LEASE, Stage
 from tests.chaos_app import jobs
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -23,9 +22,9 @@ def test_a_job_that_blocks_the_loop_for_three_leases_is_not_taken_away(
     """It runs, though its worker's loop says nothing; what runs beside it is kept as well."""
     stage.worker(max_demand=10)
     running = stage.enqueue(jobs.at_gate, "gate")
-    stage.wait_until_started(1)
+    stage.wait_until_started(running)
     blocked = stage.enqueue(blocking, 3 * LEASE)
-    stage.wait_until_started(2)
+    stage.wait_until_started(blocked)
     stage.open_gate("gate")
     stage.worker(max_demand=10)
 
@@ -41,10 +40,10 @@ def test_what_waits_behind_a_blocked_loop_runs_elsewhere(stage: Stage) -> None:
     blocked = stage.enqueue(jobs.block, 3 * LEASE)
     waiting = stage.enqueue(jobs.quick, count=9)
     stage.worker(max_demand=10)
-    stage.wait_until_started(1)
+    stage.wait_until_started(blocked)
     stage.worker(max_demand=10)
 
-    wait_until(lambda: set(stage.ends()) >= waiting, what="the end of the others")
+    stage.wait_until_ended(waiting)
 
     assert blocked.isdisjoint(stage.ends())
     stage.wait_until_settled(4 * LEASE)
@@ -56,7 +55,7 @@ def test_a_worker_whose_places_are_all_stuck_makes_room_for_another(stage: Stage
     """A thread cannot be stopped: only a new process has free places."""
     stuck = stage.enqueue(jobs.stuck_once, count=2)
     worker = stage.worker(max_demand=4, concurrency=2, backoff_initial=0.1)
-    stage.wait_until_started(2)
+    stage.wait_until_started(stuck)
     after = stage.enqueue(jobs.quick_sync, count=5)
 
     assert worker.wait(20) == STUCK

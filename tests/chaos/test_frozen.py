@@ -17,7 +17,7 @@ def test_late_outcomes_are_refused_while_another_worker_runs_the_jobs(stage: Sta
     """A late outcome that counted would end a job that another worker is in the middle of."""
     frozen = stage.worker(max_demand=COUNT)
     ids = stage.enqueue(jobs.first_then_gate, "first", "second", count=COUNT)
-    stage.wait_until_started(COUNT)
+    stage.wait_until_started(ids)
     frozen.freeze()
     stage.worker(max_demand=COUNT)
     wait_until(lambda: max(stage.starts().values()) == 2, LEASE + 5, what="a second run")
@@ -38,7 +38,7 @@ def test_late_outcomes_of_jobs_that_are_done_count_nothing(stage: Stage) -> None
     """The job is gone: neither is it completed twice, nor does it come back."""
     frozen = stage.worker(max_demand=COUNT)
     ids = stage.enqueue(jobs.first_at_gate, "gate", count=COUNT)
-    stage.wait_until_started(COUNT)
+    stage.wait_until_started(ids)
     frozen.freeze()
     stage.worker(max_demand=COUNT)
     stage.wait_until_settled(LEASE + 10)
@@ -47,7 +47,7 @@ def test_late_outcomes_of_jobs_that_are_done_count_nothing(stage: Stage) -> None
     frozen.thaw()
     after = stage.enqueue(jobs.quick, count=2 * COUNT)  # both workers go on
 
-    wait_until(lambda: set(stage.ends()) >= after)
+    stage.wait_until_ended(after)
     stage.wait_until_settled()
     frozen.terminate()
     assert frozen.wait() == 0

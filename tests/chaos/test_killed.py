@@ -25,15 +25,14 @@ def test_what_a_killed_worker_ran_is_done_within_a_lease_and_a_second(
     survivor = stage.worker(max_demand=100)
     for turn in range(times):
         victim = stage.worker(max_demand=100)
-        done = len(stage.ends())
         ids = stage.enqueue(jobs.first_at_gate, f"gate{turn}", count=200)
-        stage.wait_until_started(done + 200)
+        stage.wait_until_started(ids)
 
         killed_at = time.monotonic()
         victim.kill()
         stage.open_gate(f"gate{turn}")
 
-        wait_until(lambda goal=done + 200: len(stage.ends()) >= goal, LEASE + 10)
+        stage.wait_until_ended(ids, LEASE + 10)
         last = max(run.at for run in stage.ended() if run.job_id in ids)
         assert last - killed_at < LEASE + 1
     stage.wait_until_settled()
@@ -43,7 +42,7 @@ def test_what_a_killed_worker_ran_is_done_within_a_lease_and_a_second(
 
 
 def test_a_job_that_kills_its_worker_each_time_takes_nobody_with_it(stage: Stage) -> None:
-    """Neighbours of a poison job are charged with nothing they did not do, and each of them runs."""
+    """Its neighbours are charged with nothing that they did not do, and each of them runs."""
     innocent = stage.enqueue(jobs.quick, 0.02, count=250)
     poison = stage.enqueue(jobs.deadly)
     innocent |= stage.enqueue(jobs.quick, 0.02, count=250)

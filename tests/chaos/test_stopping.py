@@ -8,7 +8,6 @@ import pytest
 
 from tests.chaos.stage import Stage, events
 from tests.chaos_app import jobs
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -25,7 +24,7 @@ def test_a_worker_that_is_asked_to_stop_gives_everything_back(stage: Stage, time
         long |= stage.enqueue(jobs.stubborn, "never", count=20)
         ids |= long | stage.enqueue(jobs.quick, 0.01, count=1000)
         ids |= stage.enqueue(jobs.quick_sync, 0.05, count=200)
-        wait_until(lambda long=long: stage.starts().keys() >= long, what="the start of all")
+        stage.wait_until_started(long)
 
         asked_at = time.monotonic()
         worker.terminate()

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 
 import redis
 
@@ -42,8 +41,8 @@ def _noted() -> Iterator[int]:
 
 
 async def _gate(name: str) -> None:
-    gate = Path(os.environ["CHAOS_GATES"], name)
-    while not gate.exists():
+    gate = os.path.join(os.environ["CHAOS_GATES"], name)
+    while not os.path.exists(gate):  # noqa: ASYNC110, ASYNC240 - made by another process
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -132,3 +131,19 @@ async def deadly() -> None:
     with _noted():
         os.kill(os.getpid(), signal.SIGKILL)
         await asyncio.sleep(60)
+
+
+@handler
+async def heavy(payload: str, gate: str = "") -> None:
+    """Take up memory, and wait at a gate if there is one."""
+    assert payload
+    with _noted():
+        if gate:
+            await _gate(gate)
+
+
+@handler(max_retries=1)
+async def failing(payload: str) -> None:
+    """Fail in each run."""
+    with _noted():
+        raise RuntimeError(f"it fails with {len(payload)} characters")
