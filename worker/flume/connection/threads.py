@@ -68,26 +68,30 @@ class SyncConnections:
         """
         under_way: deque[Command[T]] = deque()
         wire: SyncWire | None = None
-        for command in chain(commands, (None, None)):  # the Nones read what is still under way
-            try:
-                if command is not None:
-                    under_way.append(command)
-                    wire = wire or self._take()
-                    wire.send(pack(evalsha(command, script(command.script, self.shift_ms))))
-                if wire is None or len(under_way) < (1 if command is None else 2):
+        try:
+            for command in chain(commands, (None, None)):  # the Nones read what is under way
+                try:
+                    if command is not None:
+                        under_way.append(command)
+                        wire = wire or self._take()
+                        wire.send(pack(evalsha(command, script(command.script, self.shift_ms))))
+                    if wire is None or len(under_way) < (1 if command is None else 2):
+                        continue
+                    reply = wire.receive()
+                except _BROKEN as error:
+                    _closed(wire)
+                    wire = None
+                    while under_way:
+                        under_way.popleft()
+                        yield translate(error, self.where)
                     continue
-                reply = wire.receive()
-            except _BROKEN as error:
+                outcome = self._outcome(under_way.popleft(), reply)
+                yield outcome
+        finally:
+            if under_way:  # the next command could not be made: a late reply must meet no other
                 _closed(wire)
-                wire = None
-                while under_way:
-                    under_way.popleft()
-                    yield translate(error, self.where)
-                continue
-            outcome = self._outcome(under_way.popleft(), reply)
-            yield outcome
-        if wire is not None:
-            self._idle.append(wire)
+            elif wire is not None:
+                self._idle.append(wire)
 
     def _outcome(self, command: Command[T], reply: Any) -> T | FlumeError:
         try:
