@@ -109,7 +109,7 @@ class _View:
         logs.configure(style=style, level=level, config=str(config) if config else None)
         if config is None and style == "text" and self._console.is_terminal:
             logging.getLogger().handlers[:] = [ConsoleHandler(self._console)]
-        if not self._quiet:
+        if config is None and style == "text" and not self._quiet:
             show_errors(self._console)
 
     def ready(self, url: str, manifests: list[Manifest]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live
@@ -12,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from flume.events import JobBuried, JobRetried, bus
+from flume.origin import place_of
 from flume.runtime.logs import TextFormatter
 from flume.runtime.worker import Worker
 from flume.sync_client import Client
 
 REFRESH = 4
 """Looks a second: what an eye follows, and no load."""
+ERROR_CHARACTERS = 500
+"""Of an error's text: some hold a whole page."""
 
 
 class ConsoleHandler(logging.Handler):
@@ -98,12 +102,27 @@ class Progress:
 
 
 def show_errors(console: Console) -> None:
-    """Print the error of each failed run: on a laptop its text is what one looks for."""
+    """Print each failed run with its error, whose text a log never holds, in place of its line."""
 
     def show(event: JobRetried | JobBuried) -> None:
-        what = "runs again" if isinstance(event, JobRetried) else "is dead"
-        text = f"{event.handler} {event.job_id} {what}: {type(event.error).__name__}: {event.error}"
-        console.print(Text(text[:500], style="dim"), soft_wrap=True)
+        if isinstance(event, JobRetried):
+            level, style, what = "warning", "yellow", f"runs again in {event.after_s:.1f} s"
+        else:
+            level, style, what = "error", "red", "is dead"
+        error = f"{type(event.error).__name__}: {event.error}"[:ERROR_CHARACTERS]
+        where = place_of(event.error)
+        text = Text.assemble(
+            f"{datetime.now().astimezone():%H:%M:%S} {level:7} ",
+            (f"{event.handler} {what}: {error}", style),
+            (f" ({where}{', ' if where else ''}attempt {event.attempt}, {event.job_id})", "dim"),
+        )
+        console.print(text, soft_wrap=True)
 
     bus.subscribe(JobRetried, show)
     bus.subscribe(JobBuried, show)
+    for output in logging.getLogger().handlers:
+        output.addFilter(_is_not_shown_yet)
+
+
+def _is_not_shown_yet(record: logging.LogRecord) -> bool:
+    return record.getMessage() not in {"job_retried", "job_buried"}
