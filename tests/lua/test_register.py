@@ -10,11 +10,12 @@ from tests.support.rig import MINUTE, Rig
 
 def test_numbers_are_given_in_turn(rig: Rig) -> None:
     """One that was given back is free for as long as can be before it is used again."""
-    ada, bob = rig.worker("ada"), rig.worker("bob")
-    leave(rig, ada.number, "ada")
-    carl = rig.worker("carl")
+    numbers = []
+    for name in ("ada", "bob", "carl"):
+        numbers.append(rig.worker(name).number)
+        leave(rig, numbers[-1], name)
 
-    assert [ada.number, bob.number, carl.number] == [0, 1, 2]
+    assert numbers == [0, 1, 2]
 
 
 def test_numbers_go_round_past_those_that_are_taken(rig: Rig) -> None:

@@ -110,6 +110,17 @@ def test_a_cancelled_suspect_is_passed_and_forgotten(rig: Rig, emptied: None) ->
     ada.complete(taken)
 
 
+def test_nobody_empties_itself_for_a_cancelled_suspect(rig: Rig) -> None:
+    """A busy worker drops its entry and takes what is ready."""
+    rig.cancel(suspects(rig, 1))
+    ids = rig.enqueue(2)
+    taken = rig.worker().claim(holds=5)
+
+    assert taken.suspicion is Suspicion.NONE
+    assert taken.ids == ids
+    assert rig.alone() == []
+
+
 def test_a_lost_reply_says_again_that_the_job_runs_alone(rig: Rig) -> None:
     """Otherwise the worker would claim more beside it."""
     (suspect,) = suspects(rig, 1)

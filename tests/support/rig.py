@@ -56,7 +56,7 @@ class Taken:
 
     def group(self) -> list[Argument]:
         """Return the jobs as ``complete`` takes them."""
-        return [self.fence, len(self.ids), *self.ids]
+        return [self.fence, len(self.ids), *self.ids] if self.ids else []
 
     def pairs(self) -> list[Argument]:
         """Return the jobs as ``extend`` and ``release`` take them."""

@@ -213,6 +213,13 @@ def prune(rig: Rig) -> Command[Any]:
 
 
 @scenario
+def prune__idle(rig: Rig) -> Command[Any]:
+    """Nothing is too old, and only the walk over the lanes goes on."""
+    _busy(rig)
+    return worker.prune(rig.keys, dead_max_jobs=1000, dead_max_age_ms=HOUR)
+
+
+@scenario
 def purge(rig: Rig) -> Command[Any]:
     """One of the jobs holds a unique key."""
     _busy(rig)

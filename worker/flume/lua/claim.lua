@@ -43,9 +43,9 @@ redis.call('ZCARD', running)
 for i = 8, #KEYS, 2 do redis.call('ZCARD', KEYS[i]) end
 
 local suspect, entry = first_suspect(alone, 7)
-if suspect and holds > 0 and has_turn(clock, fence, now, ARGV[3]) then return {now, 0, 2, 0, {}, {}} end
-if suspect and holds == 0 then
-  local body = redis.call('HGET', jobs, suspect)
+local body = suspect and redis.call('HGET', jobs, suspect)
+if body and holds > 0 and has_turn(clock, fence, now, ARGV[3]) then return {now, 0, 2, 0, {}, {}} end
+if suspect and (holds == 0 or not body) then
   redis.call('HLEN', clock)
   redis.call('HLEN', suspects)
   oldest(7, #KEYS)

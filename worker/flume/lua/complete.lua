@@ -40,9 +40,10 @@ while i < #ARGV do
 end
 if n == 0 then return lost end
 
-redis.call('HDEL', jobs, unpack(mine)) -- first: it refuses a key of the wrong type, which nothing above did
+-- first: it refuses a key of the wrong type, which nothing above did; a cancelled job has no body
+local ended = redis.call('HDEL', jobs, unpack(mine))
 redis.call('ZREM', running, unpack(mine))
 if has_suspects then redis.call('HDEL', suspects, unpack(mine)) end
 release_unique(unique, unique_of, mine)
-count(stats, ARGV[1], n)
+if ended > 0 then count(stats, ARGV[1], ended) end
 return lost
