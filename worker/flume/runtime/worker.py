@@ -35,7 +35,6 @@ from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
 from flume.runtime.settler import Settler, report_lost
 from flume.runtime.sweeper import LateJobs, sweep
-from flume.runtime.tracing import traced
 from flume.runtime.waiting import wait_for
 
 DEFAULT_GRACE_S = 55.0
@@ -158,8 +157,7 @@ class Worker:
             self.metrics,
             rng=self._rng,
         )
-        handlers = traced(self.config.loaded.handlers, self.config.settings)
-        self._lanes = make_lanes(handlers, self.config.settings, settler.ended)
+        self._lanes = make_lanes(self.config.loaded.handlers, self.config.settings, settler.ended)
         heartbeat = Heartbeat(
             self.keys,
             beats,
