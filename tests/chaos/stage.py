@@ -51,7 +51,7 @@ class Stage:
         self.keys = Keys(QUEUE)
         self.client = Client(server.url)
         self.workers: list[Process] = []
-        self._ledger = ledger
+        self.environment = {"CHAOS_LEDGER": ledger.url, "CHAOS_GATES": str(folder / "gates")}
         self._notes = redis.Redis.from_url(ledger.url)
         self._folder = folder
         self._gates = folder / "gates"
@@ -70,7 +70,14 @@ class Stage:
         """Return a proxy in front of the server, which outlives the workers started after it."""
         return self._stack.enter_context(proxied(self.server.port))
 
-    def worker(self, url: str | None = None, *, lease: float = LEASE, **options: object) -> Process:
+    def worker(
+        self,
+        url: str | None = None,
+        *,
+        lease: float = LEASE,
+        waits: bool = True,
+        **options: object,
+    ) -> Process:
         """Start a worker and return once it claims; options are those of ``flume worker``."""
         arguments = ["--queue", QUEUE, "--module", MODULE, "--lease", f"{lease:g}"]
         for name, value in options.items():
@@ -80,11 +87,12 @@ class Stage:
                 *arguments,
                 url=url or self.server.url,
                 log=self._folder / f"worker-{len(self.workers)}.log",
-                environment={"CHAOS_LEDGER": self._ledger.url, "CHAOS_GATES": str(self._gates)},
+                environment=self.environment,
             )
         )
         self.workers.append(process)
-        process.wait_for_output('"worker_started"', 20)
+        if waits:
+            process.wait_for_output('"worker_started"', 20)
         return process
 
     def enqueue(

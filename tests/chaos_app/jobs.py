@@ -14,7 +14,7 @@ from functools import cache
 
 import redis
 
-from flume import current_job, handler
+from flume import Discard, current_job, handler
 
 LOOK_SECONDS = 0.05
 """Between two looks at a gate: 200 jobs that wait at one must not keep a core busy."""
@@ -147,3 +147,10 @@ async def failing(payload: str) -> None:
     """Fail in each run."""
     with _noted():
         raise RuntimeError(f"it fails with {len(payload)} characters")
+
+
+@handler
+async def dropped() -> None:
+    """Give itself up."""
+    with _noted():
+        raise Discard("not needed")
