@@ -327,17 +327,39 @@ async def test_without_a_provider_nothing_is_wrapped_and_nothing_sent(stage: Sta
     assert job.headers == many[0].headers == {}
 
 
+@pytest.mark.parametrize(
+    ("provider", "is_wrapped"), [("", "False"), ("sdk_tracer_provider", "True")]
+)
+def test_a_worker_asks_for_the_provider_that_the_environment_names(
+    provider: str, is_wrapped: str
+) -> None:
+    """``opentelemetry-instrument`` and operators set variables; nobody calls a function."""
+    code = """
+from flume import handler
+from flume.pipeline import PipelineSettings
+from flume.runtime.tracing import traced
+handlers = {"noop": handler(name="noop")(lambda: None)}
+print(traced(handlers, PipelineSettings("orders")) is not handlers)
+"""
+
+    assert printed(code, OTEL_PYTHON_TRACER_PROVIDER=provider) == is_wrapped
+
+
 def test_importing_flume_does_not_load_opentelemetry() -> None:
     """It takes longer to load than all of the client."""
     code = "import sys, flume, flume.tracing, flume.handler; print('opentelemetry' in sys.modules)"
 
+    assert printed(code) == "False"
+
+
+def printed(code: str, **environment: str) -> str:
+    """Return what a fresh interpreter prints."""
     found = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         cwd=REPOSITORY,
-        env={"PYTHONPATH": "worker"},
+        env={"PYTHONPATH": "worker", **environment},
     )
-
-    assert found.stdout == "False\n"
+    return found.stdout.strip()

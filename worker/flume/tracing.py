@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SYSTEM = "flume"
 """Of ``messaging.system``, and the name of the tracer."""
 
-_NAMED = "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
+_NAMED = bool(os.environ.get("OTEL_PYTHON_TRACER_PROVIDER"))
 """A provider that OpenTelemetry sets up by itself when it is first asked."""
 _NOTHING: AbstractContextManager[None] = contextlib.nullcontext()
 
