@@ -10,10 +10,10 @@ import pytest
 from flume.connection import SyncConnections
 from flume.keys import Keys
 from tests.support.leftovers import undocumented, waiting
-from tests.support.missing import missing
+from tests.support.missing import require
 from tests.support.proxy import Proxy
 from tests.support.rig import Rig
-from tests.support.servers import KINDS, MissingServerError, Server, running_server
+from tests.support.servers import KINDS, Server, running_server
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -32,11 +32,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
         def server(kind: str) -> Server:
             if kind not in started:
-                try:
-                    context = running_server(kind, tmp_path_factory.mktemp(kind))
-                    started[kind] = stack.enter_context(context)
-                except MissingServerError as error:
-                    missing(str(error))
+                require(kind)
+                context = running_server(kind, tmp_path_factory.mktemp(kind))
+                started[kind] = stack.enter_context(context)
             return started[kind]
 
         yield server

@@ -12,10 +12,10 @@ import pytest
 
 from flume.connection import SyncConnections
 from flume.keys import Keys
-from tests.support.missing import missing
+from tests.support.missing import require
 from tests.support.rig import Rig
 from tests.support.scenarios import SCENARIOS
-from tests.support.servers import KINDS, MissingServerError, Server, free_port, running_server
+from tests.support.servers import KINDS, Server, free_port, running_server
 from tests.support.waiting import wait_until
 
 
@@ -35,13 +35,11 @@ def test_a_script_touches_only_its_keys(rig: Rig, server: Server, name: str) -> 
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """Return a Redis Cluster of one machine."""
     options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
-    try:
-        with running_server(request.param, tmp_path, *options) as server:
-            server.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-            wait_until(lambda: b"cluster_state:ok" in server.call("CLUSTER", "INFO"))
-            yield server
-    except MissingServerError as error:
-        missing(str(error))
+    require(request.param)
+    with running_server(request.param, tmp_path, *options) as server:
+        server.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: b"cluster_state:ok" in server.call("CLUSTER", "INFO"))
+        yield server
 
 
 @pytest.mark.server

@@ -7,6 +7,18 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.servers import MissingServerError, find
+
+
+def require(kind: str) -> None:
+    """Skip the test, or fail it, where a kind of server is not on this machine."""
+    try:
+        find(kind)
+        return
+    except MissingServerError as error:
+        reason = str(error)
+    missing(reason)
+
 
 def missing(reason: str) -> NoReturn:
     """Skip the test with ``reason``, one line that says what to install.
