@@ -64,7 +64,7 @@ class _Module:
         where = f"{self._path}:{node.lineno}"
         extra = next((keyword.value for keyword in node.keywords if keyword.arg == "extra"), None)
         fields = self._fields(extra, function, where) if extra is not None else set()
-        if method == "exception":
+        if method == "exception" or any(keyword.arg == "exc_info" for keyword in node.keywords):
             fields.add("exception")
         level = {"exception": "error", "log": ""}.get(method, method)
         for event in self._events(node.args[method == "log"], where):
