@@ -29,9 +29,7 @@ def test_what_redis_6_wraps_is_unwrapped(answer: str, kind: type[FlumeError]) ->
     assert type(translate(refused.ResponseError(SCRIPT + answer), "here")) is kind
 
 
-@pytest.mark.parametrize(
-    "code", ["MISCONF Errors writing to", "NOREPLICAS Not enough"]
-)
+@pytest.mark.parametrize("code", ["MISCONF Errors writing to", "NOREPLICAS Not enough"])
 def test_a_server_that_takes_no_writes_for_now_is_asked_again(code: str) -> None:
     """A full disk or a lost replica passes; an outcome that was given up would not come back."""
     error = translate(refused.ResponseError(code), "here")

@@ -141,7 +141,10 @@ class Worker:
             await connections.close()
             beats.close()
 
-    async def _serve(self, tasks: asyncio.TaskGroup, link: Link, beats: SyncConnections) -> None:
+    def _assemble(
+        self, tasks: asyncio.TaskGroup, link: Link, beats: SyncConnections
+    ) -> tuple[Completer, Settler, Heartbeat]:
+        """Make the parts and join them: fetchers, lanes, settler, completer, heartbeat."""
         loop = asyncio.get_running_loop()
         completer = Completer(
             self.keys,
@@ -177,6 +180,10 @@ class Worker:
         )
         self._make_fetchers(tasks.create_task, link)
         self._measure(link)
+        return completer, settler, heartbeat
+
+    async def _serve(self, tasks: asyncio.TaskGroup, link: Link, beats: SyncConnections) -> None:
+        completer, settler, heartbeat = self._assemble(tasks, link, beats)
         await self._register(link, heartbeat)
         if self._stopping.is_set():
             if self._identity.number >= 0:  # it was stopped while it registered
