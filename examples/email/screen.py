@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +19,6 @@ from rich.text import Text
 from picture import Film
 
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 96  # of the bar and the curve; with the margin, what fits into most terminals
 CURVE_STEP = 0.25  # seconds that a bar of the curve stands for
 RATE_OVER = 1.0  # seconds that jobs a second are taken over
 PLAIN_STEP = 1.0  # seconds between two lines where there is no terminal
@@ -65,11 +65,12 @@ class Pace:
         (first, before), (last, after) = self._seen[0], self._seen[-1]
         return (after - before) / max(RATE_OVER, last - first)
 
-    def bars(self, width: int) -> str:
-        """Return the last of the curve as a line of bars."""
-        curve = self.curve[-width:]
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw as much of the curve as fits."""
+        curve = self.curve[-options.max_width :]
         top = max(curve, default=0.0) or 1.0
-        return "".join(BARS[round(value / top * (len(BARS) - 1))] for value in curve)
+        bars = (BARS[round(value / top * (len(BARS) - 1))] for value in curve)
+        yield Text("".join(bars), style="blue", no_wrap=True)
 
 
 class Screen:
@@ -143,8 +144,7 @@ class Screen:
             cast.add_row(f" {mark}", f"[bold]{name}[/]", escape(about))
         parts: list[RenderableType] = [Text(f" {self._title}", style="bold"), "", cast]
         if self._state.total:
-            curve = Text(f" {self._pace.bars(WIDTH)}", style="blue")
-            parts += ["", self._bar(), self._count_line(), curve]
+            parts += ["", self._bar(), self._count_line(), Padding(self._pace, (0, 1))]
         if self._events:
             parts += ["", *self._events]
         return Group(*parts)
@@ -157,17 +157,17 @@ class Screen:
 
     def _bar(self) -> Table:
         state = self._state
-        bar = Table.grid(padding=(0, 1))
+        bar = Table.grid(padding=(0, 1), expand=True)
+        bar.add_column()
+        bar.add_column(ratio=1)
+        bar.add_column(width=6)
         share = int(100 * state.done / state.total)  # down: 100 % is when all is done
-        bar.add_row(
-            "",
-            ProgressBar(state.total, state.done, width=WIDTH - 7, complete_style="green"),
-            f"{share:3} %",
-        )
+        filled = ProgressBar(state.total, state.done, complete_style="green")
+        bar.add_row("", filled, f"{share:3} %")
         return bar
 
     def _count_line(self) -> Table:
-        line = Table.grid(padding=(0, 5, 0, 0))
+        line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(
             *(
                 Text.assemble(" ", (f"{value:,}", style), f" {name}")
