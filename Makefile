@@ -39,7 +39,7 @@ test: $(READY) ## run every test that this machine can run
 	@$(BIN)/python -m pytest -m 'not soak' $(ARGS)
 
 test-fast: $(READY) ## run the tests that need no server and start no worker
-	@$(BIN)/python -m pytest -m 'not soak and not server and not process' $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m 'not soak and not server and not process' $(ARGS)
 
 soak: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m soak $(ARGS)
