@@ -54,6 +54,7 @@ class Heartbeat:
         settings: Of the pipeline.
         record: Makes what people see of this worker.
         was_away: Whether Redis was out of reach since the last call, for this or any other part.
+        unstored: Returns the outcomes, id and fence in turn, that nobody has stored for so long.
         on_lost: Told (in this thread) which jobs are not ours any more; some may have ended.
         on_reclaimed: Told (in this thread) of jobs taken back from others.
         on_late: Told (in this thread) to give back claimed jobs that wait for a place too long;
@@ -70,6 +71,7 @@ class Heartbeat:
         *,
         record: Callable[[], dict[str, Any]],
         was_away: Callable[[], bool],
+        unstored: Callable[[float], list[Argument]],
         on_lost: Callable[[Sequence[HeldJob]], None],
         on_reclaimed: Callable[[Reclaimed], None],
         on_late: Callable[[], int],
@@ -81,6 +83,7 @@ class Heartbeat:
         self._settings = settings
         self._record = record
         self._was_away = was_away
+        self._unstored = unstored
         self._on_lost = on_lost
         self._on_reclaimed = on_reclaimed
         self._on_late = on_late
@@ -129,7 +132,7 @@ class Heartbeat:
         logger.error("housekeeping_refused", extra=extra, exc_info=error if is_ours else None)
 
     def _extend(self) -> None:
-        """Extend what has used up a third of its lease and may go on."""
+        """Extend what has used up a third of its lease and may go on, or waits to be stored."""
         now = time.monotonic()
         lease = self._identity.lease_ms / 1000
         due = [
@@ -147,6 +150,11 @@ class Heartbeat:
             if lost:
                 gone = set(lost)
                 self._on_lost([job for job in part if job.id in gone])
+        ended = self._unstored(lease / 3)
+        for start in range(0, len(ended), 2 * commands.RELEASE_AT_ONCE):
+            part_of = ended[start : start + 2 * commands.RELEASE_AT_ONCE]
+            command = commands.extend(self._keys, part_of, lease_ms=self._identity.lease_ms)
+            self._connections.run(command)  # a lost one has been stored meanwhile
 
     def _beat(self) -> Beat:
         away = self._was_away() or self._failed

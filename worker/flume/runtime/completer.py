@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -56,8 +57,9 @@ class Completer:
         self._burials: list[Argument] = []
         self._releases: dict[str, list[Argument]] = {}
         self._is_due = False
-        self._flights = 0
+        self._flights: dict[int, Command[list[bytes]]] = {}
         self._landed = asyncio.Event()
+        self._moved_at = 0.0  # monotonic s: when outcomes last began to gather, or were stored
 
     def complete(self, job: HeldJob) -> None:
         """The job ended well."""
@@ -95,19 +97,39 @@ class Completer:
             self._landed.clear()
             await self._landed.wait()
 
+    def unstored(self, age: float) -> list[Argument]:
+        """Return the outcomes, id and fence in turn, of which none was stored for ``age`` s.
+
+        For the heartbeat's thread: their leases must not lapse while a handler blocks the loop, or
+        their jobs would run again.
+        """
+        if time.monotonic() - self._moved_at < age or not (self._is_due or self._flights):
+            return []
+        pairs: list[Argument] = []
+        for outcomes in (self._completed, self._discarded):
+            for fence, ids in list(outcomes.items()):
+                pairs += [item for job_id in list(ids) for item in (job_id, fence)]
+        pairs += _pairs(list(self._retries), 5) + _pairs(list(self._burials), 3)
+        for waiting in list(self._releases.values()):
+            pairs += list(waiting)
+        for command in list(self._flights.values()):
+            pairs += _pairs_of(command)
+        return pairs
+
     def _soon(self) -> None:
         if not self._is_due:
             self._is_due = True
+            self._moved_at = time.monotonic()
             self._loop.call_soon(self._send)
 
     def _send(self) -> None:
         """Start a call for what has gathered, unless enough are under way: then more gathers."""
-        while self._flights < FLIGHTS:
+        while len(self._flights) < FLIGHTS:
             command, give_back = self._next()
             if command is None:
                 self._is_due = False
                 break
-            self._flights += 1
+            self._flights[id(command)] = command
             self._spawn(self._fly(command, give_back))
 
     def _next(self) -> tuple[Command[list[bytes]] | None, Callable[[], None]]:
@@ -141,7 +163,8 @@ class Completer:
             logger.exception("outcome_not_stored", extra={"queue": self._keys.queue})
         finally:
             give_back()
-            self._flights -= 1
+            del self._flights[id(command)]
+            self._moved_at = time.monotonic()
             self._send()
             self._landed.set()
 
@@ -160,6 +183,26 @@ def _groups(outcomes: dict[int, list[bytes]]) -> list[Argument]:
         else:
             outcomes[fence] = ids[len(taken) :]
     return groups
+
+
+def _pairs(jobs: Sequence[Argument], width: int) -> list[Argument]:
+    """Return id and fence out of ``jobs``, of which each has ``width`` values."""
+    return [item for start in range(0, len(jobs), width) for item in jobs[start : start + 2]]
+
+
+def _pairs_of(command: Command[list[bytes]]) -> list[Argument]:
+    """Return id and fence of each job in a command of this module."""
+    args = command.args
+    if command.script != "complete":
+        first, width = {"retry": (2, 5), "bury": (0, 3), "release": (1, 2)}[command.script]
+        return _pairs(args[first:], width)
+    pairs: list[Argument] = []
+    at = 1
+    while at < len(args):
+        fence, end = args[at], at + 2 + int(args[at + 1])
+        pairs += [item for job_id in args[at + 2 : end] for item in (job_id, fence)]
+        at = end
+    return pairs
 
 
 def _cut(waiting: list[Argument], most: int) -> list[Argument]:

@@ -169,6 +169,7 @@ class Worker:
             self.config.settings,
             record=self._record,
             was_away=lambda: _take_flag(link),
+            unstored=completer.unstored,
             on_lost=lambda jobs: _in_loop(loop, self._lose, settler, jobs),
             on_reclaimed=self._reclaimed,
             on_late=LateJobs(
