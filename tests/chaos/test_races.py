@@ -132,3 +132,14 @@ def test_either_kind_of_handler_gets_its_share(stage: Stage) -> None:
     stage.wait_until_ended(sync)
 
     assert len(stage.ends()) < 900
+
+
+def test_long_jobs_are_claimed_for_free_places_only(stage: Stage) -> None:
+    """What is claimed beyond them waits, while another worker could start it."""
+    stage.worker(max_demand=20, concurrency=10)
+    ids = stage.enqueue(jobs.at_gate, "gate", count=20)
+    wait_until(lambda: len(stage.starts()) == 10)
+
+    assert stage.counts().ready == 10
+    stage.open_gate("gate")
+    stage.wait_until_ended(ids)

@@ -111,7 +111,7 @@ class Fetcher:
                 self._demand.emptying = self
             elif jobs:
                 asked = limit
-                limit = self._limit() if len(jobs) >= asked else 0
+                limit = self._limit(len(jobs)) if len(jobs) >= asked else 0
                 if limit > 0:  # on its way while these jobs run
                     fence, ahead = self._begin(limit)
                     await asyncio.sleep(0)
@@ -120,9 +120,10 @@ class Fetcher:
                 await self._wait_for_work(claimed.paused_ms)
         return [] if ahead is None else self._hold(await ahead, fence)[0]
 
-    def _limit(self) -> int:
+    def _limit(self, offering: int = 0) -> int:
+        """Return how many to claim now, where ``offering`` jobs are about to take places."""
         self._room.clear()
-        wanted = self._lane.wanted(time.monotonic())
+        wanted = self._lane.wanted(time.monotonic()) - offering
         return min(wanted, self._demand.room(self), CLAIM_AT_ONCE) if wanted > 0 else 0
 
     def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed | None]]:
