@@ -42,8 +42,8 @@ def test_a_page_of_a_list_starts_at_either_end(rig: Rig) -> None:
     """The oldest come first, and the newest on request."""
     ids = rig.enqueue(5)
     source = rig.keys.ready("send")
-    first = rig.run(client.peek(rig.keys, source, "ready", offset=1, limit=2))
-    last = rig.run(client.peek(rig.keys, source, "ready", offset=1, limit=2, newest=True))
+    first = rig.run(client.peek(rig.keys, source, "ready", offset=1, limit=2)).found
+    last = rig.run(client.peek(rig.keys, source, "ready", offset=1, limit=2, newest=True)).found
 
     assert [found.id for found in first] == ids[1:3]
     assert {found.id for found in last} == set(ids[2:4])
@@ -54,8 +54,10 @@ def test_a_page_of_a_list_starts_at_either_end(rig: Rig) -> None:
 def test_a_page_of_a_sorted_set_starts_at_either_end(rig: Rig) -> None:
     """Soonest due first."""
     ids = [job_id for wait in range(1, 5) for job_id in rig.schedule(wait_ms=wait * MINUTE)]
-    first = rig.run(client.peek(rig.keys, rig.keys.scheduled, "scheduled", limit=2))
-    last = rig.run(client.peek(rig.keys, rig.keys.scheduled, "scheduled", limit=2, newest=True))
+    first = rig.run(client.peek(rig.keys, rig.keys.scheduled, "scheduled", limit=2)).found
+    last = rig.run(
+        client.peek(rig.keys, rig.keys.scheduled, "scheduled", limit=2, newest=True)
+    ).found
 
     assert [found.id for found in first] == ids[:2]
     assert [found.id for found in last] == [ids[3], ids[2]]
@@ -66,15 +68,15 @@ def test_a_page_leaves_out_what_was_cancelled_and_what_is_not_ours(rig: Rig) -> 
     ids = rig.enqueue(3)
     rig.cancel(ids[:1])
     rig.call("RPUSH", rig.keys.ready("send"), "garbage", "")
-    page = rig.run(client.peek(rig.keys, rig.keys.ready("send"), "ready"))
+    page = rig.run(client.peek(rig.keys, rig.keys.ready("send"), "ready")).found
 
     assert [found.id for found in page] == ids[1:]
 
 
 def test_an_empty_place_gives_an_empty_page(rig: Rig) -> None:
     """Whatever it would hold."""
-    assert rig.run(client.peek(rig.keys, rig.keys.dead, "dead")) == []
-    assert rig.run(client.peek(rig.keys, rig.keys.ready("send"), "ready", offset=100)) == []
+    assert rig.run(client.peek(rig.keys, rig.keys.dead, "dead")).found == []
+    assert rig.run(client.peek(rig.keys, rig.keys.ready("send"), "ready", offset=100)).found == []
 
 
 def test_counts_are_of_one_moment(rig: Rig) -> None:

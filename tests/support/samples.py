@@ -69,6 +69,7 @@ SAMPLES = (
     Sample(client.purge(KEYS, KEYS.dead, 15), {"limit": 15}),
     Sample(client.purge(KEYS, KEYS.ready("send"), 15), {"limit": 15}),
     Sample(client.purge(KEYS, KEYS.alone, 15), {"limit": 15}),
+    Sample(client.forget(KEYS, ["id1", "id2"]), {}, _jobs("id")),
     Sample(client.redrive(KEYS, "send", _flat(_BODIES)), {"handler": "send"}, _BODIES),
     Sample(client.find(KEYS, "id1"), {"id": "id1"}),
     Sample(

@@ -251,6 +251,15 @@ def reclaim(rig: Rig) -> Command[Any]:
 
 
 @scenario
+def forget(rig: Rig) -> Command[Any]:
+    """The job is dead."""
+    ada = _busy(rig)
+    taken = ada.claim()
+    ada.bury(taken)
+    return client.forget(rig.keys, taken.ids)
+
+
+@scenario
 def redrive(rig: Rig) -> Command[Any]:
     """Dead jobs."""
     ada = _busy(rig)

@@ -322,8 +322,14 @@ class AsyncDeadLetters:
     def __init__(self, queue: AsyncQueue) -> None:
         self._queue = queue
 
-    async def list(self, *, limit: int = 100) -> list[JobInfo]:
-        """Return up to ``limit`` dead jobs, the newest first, each with its error."""
+    async def list(self, *, limit: int = 100, handler: str | None = None) -> list[JobInfo]:
+        """Return up to ``limit`` dead jobs, the newest first, each with its error.
+
+        All of them, or those of one ``handler``.
+        """
+        if handler is not None:
+            of_handler = operations.dead_of(self._queue._keys, handler, limit=limit)
+            return await self._queue._drive(of_handler)
         operation = operations.jobs(self._queue._keys, JobState.DEAD, limit=limit, newest=True)
         return await self._queue._drive(operation)
 
@@ -336,6 +342,11 @@ class AsyncDeadLetters:
         operation = operations.redrive(self._queue._keys, handler=handler, ids=ids)
         return await self._queue._drive(operation)
 
-    async def purge(self) -> int:
-        """Delete all dead jobs; return how many."""
-        return await self._queue.purge(JobState.DEAD)
+    async def purge(self, *job_ids: str, handler: str | None = None) -> int:
+        """Delete dead jobs for good; return how many.
+
+        All of them, those of one ``handler``, or those named.
+        """
+        ids: Sequence[str] | None = job_ids or None
+        operation = operations.forget(self._queue._keys, handler=handler, ids=ids)
+        return await self._queue._drive(operation)

@@ -16,7 +16,7 @@ import msgspec
 from flume import codec
 from flume.codec import Body
 from flume.commands import client as commands
-from flume.commands.client import Counts, Found
+from flume.commands.client import Counts, Found, Page
 from flume.commands.command import Argument, Command, text, texts
 from flume.errors import (
     ConfigurationError,
@@ -109,12 +109,12 @@ def jobs(
         offset = 0
         while len(found) < limit:
             most = min(PAGE, limit - len(found))
-            page = yield commands.peek(
+            page: Page = yield commands.peek(
                 keys, source, state, offset=offset, limit=most, newest=newest
             )
-            found.extend(describe(keys.queue, item) for item in page)
+            found.extend(describe(keys.queue, item) for item in page.found)
             offset += most
-            if not page:
+            if not page.looked:
                 break
     return found
 
@@ -149,16 +149,49 @@ def redrive(
     wanted = None if ids is None else set(ids)
     offset = redriven = 0
     while True:
-        page: list[Found] = yield commands.peek(
-            keys, keys.dead, JobState.DEAD, offset=offset, limit=PAGE
-        )
-        if not page:
+        page: Page = yield commands.peek(keys, keys.dead, JobState.DEAD, offset=offset, limit=PAGE)
+        if not page.looked:
             return redriven
         moved = 0
-        for name, entries in _renewed(page, handler, wanted):
+        for name, entries in _renewed(page.found, handler, wanted):
             moved += len((yield commands.redrive(keys, name, entries)))
         redriven += moved
-        offset += len(page) - moved  # those that stay are passed over
+        offset += page.looked - moved  # those that stay are passed over
+
+
+def dead_of(keys: Keys, handler: str, *, limit: int | None = None) -> Operation[list[JobInfo]]:
+    """Return the dead jobs of one handler, the newest first."""
+    found: list[JobInfo] = []
+    offset = 0
+    while limit is None or len(found) < limit:
+        page: Page = yield commands.peek(
+            keys, keys.dead, JobState.DEAD, offset=offset, limit=PAGE, newest=True
+        )
+        if not page.looked:
+            break
+        infos = (describe(keys.queue, item) for item in page.found)
+        found.extend(info for info in infos if info.handler == handler)
+        offset += page.looked
+    return found[:limit]
+
+
+def forget(
+    keys: Keys, *, handler: str | None = None, ids: Sequence[str] | None = None
+) -> Operation[int]:
+    """Delete dead jobs; returns how many.
+
+    All of them, those of one handler, or those named.
+    """
+    if handler is None and ids is None:
+        return (yield from purge(keys, JobState.DEAD))
+    named = ids
+    if handler is not None:
+        infos = yield from dead_of(keys, handler)
+        named = [info.id for info in infos if ids is None or info.id in ids]
+    forgotten = 0
+    for start in range(0, len(named or ()), STEP):
+        forgotten += yield commands.forget(keys, (named or ())[start : start + STEP])
+    return forgotten
 
 
 def workers(keys: Keys) -> Operation[list[WorkerInfo]]:
@@ -171,13 +204,14 @@ def workers(keys: Keys) -> Operation[list[WorkerInfo]]:
         if len(parts) != 3:  # "next", the counter
             continue
         try:
+            number = int(field)
             record = msgspec.json.decode(parts[2])
             seen = datetime.fromtimestamp(int(parts[0]) / 1000, UTC)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError, OSError) as error:
             raise ForeignDataError(
                 f"the field {text(field)} of {keys.workers} is no worker's record. Delete it."
             ) from error
-        found.append(WorkerInfo(parts[1], int(field), seen, record))
+        found.append(WorkerInfo(parts[1], number, seen, record))
     return sorted(found, key=lambda worker: worker.id)
 
 
@@ -206,9 +240,9 @@ def _moment(found: Found) -> datetime | None:
     if found.score is None:
         return None
     ms = found.score
-    if found.state == JobState.RUNNING:
-        ms = int(found.score) // _FENCES * _TICK_MS + _EPOCH_MS
     try:
+        if found.state == JobState.RUNNING:
+            ms = int(found.score) // _FENCES * _TICK_MS + _EPOCH_MS
         return datetime.fromtimestamp(ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):  # a score that is not ours
         return None

@@ -328,8 +328,14 @@ class DeadLetters:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
-    def list(self, *, limit: int = 100) -> list[JobInfo]:
-        """Return up to ``limit`` dead jobs, the newest first, each with its error."""
+    def list(self, *, limit: int = 100, handler: str | None = None) -> list[JobInfo]:
+        """Return up to ``limit`` dead jobs, the newest first, each with its error.
+
+        All of them, or those of one ``handler``.
+        """
+        if handler is not None:
+            of_handler = operations.dead_of(self._queue._keys, handler, limit=limit)
+            return self._queue._drive(of_handler)
         operation = operations.jobs(self._queue._keys, JobState.DEAD, limit=limit, newest=True)
         return self._queue._drive(operation)
 
@@ -341,6 +347,11 @@ class DeadLetters:
         ids: Sequence[str] | None = job_ids or None
         return self._queue._drive(operations.redrive(self._queue._keys, handler=handler, ids=ids))
 
-    def purge(self) -> int:
-        """Delete all dead jobs; return how many."""
-        return self._queue.purge(JobState.DEAD)
+    def purge(self, *job_ids: str, handler: str | None = None) -> int:
+        """Delete dead jobs for good; return how many.
+
+        All of them, those of one ``handler``, or those named.
+        """
+        ids: Sequence[str] | None = job_ids or None
+        operation = operations.forget(self._queue._keys, handler=handler, ids=ids)
+        return self._queue._drive(operation)

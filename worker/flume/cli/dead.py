@@ -69,7 +69,7 @@ def list_(
         found = [_dead_job(server, queue, job_id) for job_id in ids]
         found = [job for job in found if handler in (None, job.handler)]
     else:
-        found = list(dead_jobs(server, queue, handler, limit))
+        found = dead_jobs(server, queue, handler, limit)
     if as_json:
         show_json(map(job_fields, found))
         return
@@ -103,6 +103,33 @@ def redrive(
         confirm(f"Run {which} in {queue} again?", yes=yes)
     count = letters.redrive(*dict.fromkeys(ids), handler=handler)
     click.echo(f"{plural(count, 'job')} redriven")
+    _all_named(queue, ids, count)
+
+
+@dead.command("purge")
+@queue_argument
+@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
+@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@yes_option
+@server_options
+@pass_server
+def purge(
+    server: Server, /, *, queue: str, handler: str | None, ids: tuple[str, ...], yes: bool
+) -> None:
+    """Delete dead jobs of QUEUE for good.
+
+    All of them, those of one handler, or those named with --id.
+    """
+    letters = server.client.queue(queue).dead
+    if not yes and not ids:
+        which = f"all dead jobs of {handler}" if handler else _all_of(server, queue)
+        confirm(f"Delete {which} in {queue} for good?", yes=yes)
+    count = letters.purge(*dict.fromkeys(ids), handler=handler)
+    click.echo(f"{plural(count, 'job')} purged")
+    _all_named(queue, ids, count)
+
+
+def _all_named(queue: str, ids: tuple[str, ...], count: int) -> None:
     missing = len(set(ids)) - count
     if missing > 0:
         raise CommandEndedError(
@@ -110,19 +137,6 @@ def redrive(
             f"{queue} that can be read.",
             Exit.NOT_FOUND,
         )
-
-
-@dead.command("purge")
-@queue_argument
-@yes_option
-@server_options
-@pass_server
-def purge(server: Server, /, *, queue: str, yes: bool) -> None:
-    """Delete all dead jobs of QUEUE for good."""
-    letters = server.client.queue(queue).dead
-    if not yes:
-        confirm(f"Delete {_all_of(server, queue)} of {queue} for good?", yes=yes)
-    click.echo(f"{plural(letters.purge(), 'job')} purged")
 
 
 def _row(job: JobInfo, now: datetime) -> list[str | int | Cell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -102,29 +102,6 @@ def call_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def dead_jobs(server: Server, name: str, handler: str | None, limit: int) -> Iterator[JobInfo]:
-    """Yield up to ``limit`` dead jobs, the newest first; with a handler, only its own."""
-    if handler is None:
-        yield from server.client.queue(name).dead.list(limit=limit)
-        return
-    from flume import operations
-    from flume.commands.client import peek
-    from flume.job import JobState
-    from flume.keys import Keys
-
-    keys = Keys(name, server.key_prefix)
-    offset = 0
-    while True:
-        page = server.connections.run(
-            peek(keys, keys.dead, JobState.DEAD, offset=offset, limit=operations.PAGE, newest=True)
-        )
-        for found in page:
-            job = operations.describe(name, found)
-            if job.handler == handler:
-                yield job
-                limit -= 1
-                if limit == 0:
-                    return
-        offset += operations.PAGE
-        if not page:
-            return
+def dead_jobs(server: Server, name: str, handler: str | None, limit: int) -> list[JobInfo]:
+    """Return up to ``limit`` dead jobs, the newest first; with a handler, only its own."""
+    return server.client.queue(name).dead.list(limit=limit, handler=handler)

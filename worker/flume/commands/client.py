@@ -49,6 +49,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What ``peek`` returns."""
+
+    looked: int
+    """Entries passed, with those that hold no job any more; 0: there are no further ones."""
+    found: list[Found]
+
+
+@dataclass(frozen=True, slots=True)
 class HandlerDepth:
     """How many jobs of one handler are ready, and how long the oldest has been, in s."""
 
@@ -167,7 +176,17 @@ def cancel(keys: Keys, ids: Sequence[str]) -> Command[list[str]]:
 def purge(keys: Keys, source: str, limit: int = 1000) -> Command[int]:
     """Delete up to ``limit`` jobs from one list or zset of the queue."""
     return Command(
-        "purge", [source, keys.jobs, keys.stats, keys.unique, keys.unique_of], [limit], int
+        "purge",
+        [source, keys.jobs, keys.stats, keys.unique, keys.unique_of, keys.suspects],
+        [limit],
+        int,
+    )
+
+
+def forget(keys: Keys, ids: Sequence[str]) -> Command[int]:
+    """Delete dead jobs by id, at most 1,000; the reply is how many were dead."""
+    return Command(
+        "forget", [keys.dead, keys.jobs, keys.stats, keys.unique, keys.unique_of], ids, int
     )
 
 
@@ -207,12 +226,13 @@ def find(keys: Keys, job_id: str) -> Command[Found | None]:
 
 def peek(
     keys: Keys, source: str, state: str, *, offset: int = 0, limit: int = 100, newest: bool = False
-) -> Command[list[Found]]:
+) -> Command[Page]:
     """Read up to 200 jobs of one list or zset."""
 
-    def read(reply: Any) -> list[Found]:
-        triples = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
-        return [Found(text(i), state, float(score), body) for i, score, body in triples]
+    def read(reply: Any) -> Page:
+        looked, flat = reply
+        triples = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return Page(looked, [Found(text(i), state, float(score), b) for i, score, b in triples])
 
     return Command("peek", [source, keys.jobs], [offset, limit, int(newest)], read)
 

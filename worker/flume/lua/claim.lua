@@ -53,6 +53,7 @@ if suspect and (holds == 0 or not body) then
   redis.call('HDEL', clock, 'turn')
   if body then
     redis.call('ZADD', running, score, suspect)
+    if redis.call('LLEN', alone) > 0 then redis.call('ZADD', KEYS[8], 0, '1') end -- for who is idle
     return {now, 0, 1, math.min(now, tonumber(string.match(entry, '^%d+'))), {suspect}, {body}}
   end
   redis.call('HDEL', suspects, suspect) -- cancelled

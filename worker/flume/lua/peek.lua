@@ -6,12 +6,12 @@
 -- ARGV[2]  limit      entries, at most 200
 -- ARGV[3]  newest     1: from the other end
 --
--- Returns id, score (of a list: ready_ms) and body in turn; a job without a
--- body was cancelled and is left out.
+-- Returns how many entries were passed, and id, score (of a list: ready_ms) and
+-- body in turn; a job without a body was cancelled and is left out.
 
 local source, jobs = KEYS[1], KEYS[2]
 local first, last = tonumber(ARGV[1]), ARGV[1] + ARGV[2] - 1
-local found, kind = {}, redis.call('TYPE', source).ok
+local found, looked, kind = {}, 0, redis.call('TYPE', source).ok
 
 local function add(id, score)
   local body = redis.call('HGET', jobs, id)
@@ -23,15 +23,18 @@ end
 
 if kind == 'list' then
   if ARGV[3] == '1' then first, last = -1 - last, -1 - first end
-  for _, entry in ipairs(redis.call('LRANGE', source, first, last)) do
+  local entries = redis.call('LRANGE', source, first, last)
+  looked = #entries
+  for _, entry in ipairs(entries) do
     local ms, id = string.match(entry, '^(%d+):(%x+)')
     if id then add(id, ms) end
   end
 elseif kind == 'zset' then
   local command = ARGV[3] == '1' and 'ZREVRANGE' or 'ZRANGE'
   local entries = redis.call(command, source, first, last, 'WITHSCORES')
+  looked = #entries / 2
   for i = 1, #entries, 2 do add(string.match(entries[i], '^%S+') or entries[i], entries[i + 1]) end
 else
   redis.call('ZCARD', source) -- refuses any other type
 end
-return found
+return {looked, found}

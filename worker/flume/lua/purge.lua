@@ -5,6 +5,7 @@
 -- KEYS[3]  stats      hash   counters
 -- KEYS[4]  unique     hash   unique key -> id and end
 -- KEYS[5]  unique_of  hash   id -> unique key
+-- KEYS[6]  suspects   hash   id -> crashes while alone
 -- ARGV[1]  limit      jobs, at most 1,000
 --
 -- Returns how many entries were taken; fewer than the limit means that it is empty.
@@ -20,6 +21,7 @@ redis.call('HLEN', jobs)
 redis.call('HLEN', stats)
 redis.call('HLEN', KEYS[4])
 redis.call('HLEN', KEYS[5])
+local has_suspects = redis.call('HLEN', KEYS[6]) > 0
 local entries = {}
 if kind == 'list' then
   entries = redis.call('LPOP', source, ARGV[1])
@@ -32,6 +34,7 @@ for i, entry in ipairs(entries) do
 end
 if #ids == 0 then return 0 end
 local purged = redis.call('HDEL', jobs, unpack(ids)) -- a cancelled job was counted as such
+if has_suspects then redis.call('HDEL', KEYS[6], unpack(ids)) end
 release_unique(KEYS[4], KEYS[5], ids)
 if purged > 0 then count(stats, 'purged', purged) end
 return #ids

@@ -78,7 +78,11 @@ class Settler:
     def release(self, job: HeldJob, duration: float = 0.0) -> None:
         """Give a job back unrun, or not run to its end; nothing is charged."""
         if self._demand.drop(job):
-            self._completer.release(job, handler_name(job))
+            name = handler_name(job)
+            if name:
+                self._completer.release(job, name)
+            else:  # it cannot be read, and belongs to no list
+                self._completer.bury(job, None)
             self._released(job, duration)
 
     def gave_back(self, jobs: Sequence[HeldJob]) -> None:

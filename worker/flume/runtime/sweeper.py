@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from flume.commands import worker as commands
-from flume.commands.command import Argument
+from flume.commands.command import Argument, Command
 from flume.connection import SyncConnections
 from flume.current import HeldJob
 from flume.keys import Keys
@@ -80,9 +80,15 @@ class LateJobs:
             handler = handler_name(self._taken[0])
             part = [job for job in self._taken if handler_name(job) == handler]
             del part[commands.RELEASE_AT_ONCE :]
-            pairs: list[Argument] = [item for job in part for item in (job.id, job.fence)]
-            self._connections.run(commands.release(self._keys, handler, pairs))
+            self._connections.run(self._release(handler, part))
             given_back = {job.id for job in part}
             self._taken = [job for job in self._taken if job.id not in given_back]
             self._on_given_back(part)
         return sum(len(lane.buffer) for lane in self._lanes)
+
+    def _release(self, handler: str, jobs: list[HeldJob]) -> Command[list[bytes]]:
+        if not handler:  # it cannot be read, and belongs to no list
+            whole: list[Argument] = [item for job in jobs for item in (job.id, job.fence, "")]
+            return commands.bury(self._keys, whole)
+        pairs: list[Argument] = [item for job in jobs for item in (job.id, job.fence)]
+        return commands.release(self._keys, handler, pairs)
