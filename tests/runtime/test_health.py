@@ -30,6 +30,8 @@ from flume.runtime.logs import configure
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import WorkerConfig
 
+pytestmark = pytest.mark.process
+
 configure()
 worker = WorkerConfig(PipelineSettings("orders"), load(["tests.runtime.observed"]))
 sys.exit(run(ProcessConfig([worker], health_port=0, loop_bound_s=1.0)))

@@ -24,6 +24,8 @@ from tests.support.servers import Server, free_port, running_server
 from tests.support.tables import names, rows
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 QUEUE = "orders"
 OPTIONS = ("--queue", QUEUE, "--module", "tests.runtime.observed")
 
