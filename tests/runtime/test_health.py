@@ -19,6 +19,8 @@ from tests.support.processes import REPOSITORY, running, spawn_worker
 from tests.support.servers import Server, free_port
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.process
+
 QUEUE = "orders"
 OPTIONS = ("--queue", QUEUE, "--module", "tests.runtime.observed", "--health-port", "0")
 
@@ -29,8 +31,6 @@ from flume.pipeline import PipelineSettings
 from flume.runtime.logs import configure
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import WorkerConfig
-
-pytestmark = pytest.mark.process
 
 configure()
 worker = WorkerConfig(PipelineSettings("orders"), load(["tests.runtime.observed"]))
