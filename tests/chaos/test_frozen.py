@@ -16,18 +16,17 @@ COUNT = 20
 def test_late_outcomes_are_refused_while_another_worker_runs_the_jobs(stage: Stage) -> None:
     """A late outcome that counted would end a job that another worker is in the middle of."""
     frozen = stage.worker(max_demand=COUNT)
-    ids = stage.enqueue(jobs.first_then_gate, "first", "second", count=COUNT)
+    ids = stage.enqueue(jobs.first_sleeps, LEASE / 2, "gate", count=COUNT)
     stage.wait_until_started(ids)
     frozen.freeze()
     stage.worker(max_demand=COUNT)
     wait_until(lambda: max(stage.starts().values()) == 2, LEASE + 5, what="a second run")
 
-    stage.open_gate("first")  # so that all of its handlers return at once
-    frozen.thaw()
+    frozen.thaw()  # all of its handlers return at once: their sleep is over
 
     wait_until(lambda: _lost(stage) >= COUNT, what="lost leases")
     assert stage.total("completed") == 0
-    stage.open_gate("second")
+    stage.open_gate("gate")
     stage.wait_until_settled()
     assert stage.starts() == dict.fromkeys(ids, 2)
     assert stage.total("completed") == COUNT
@@ -37,13 +36,12 @@ def test_late_outcomes_are_refused_while_another_worker_runs_the_jobs(stage: Sta
 def test_late_outcomes_of_jobs_that_are_done_count_nothing(stage: Stage) -> None:
     """The job is gone: neither is it completed twice, nor does it come back."""
     frozen = stage.worker(max_demand=COUNT)
-    ids = stage.enqueue(jobs.first_at_gate, "gate", count=COUNT)
+    ids = stage.enqueue(jobs.first_sleeps, LEASE / 2, count=COUNT)
     stage.wait_until_started(ids)
     frozen.freeze()
     stage.worker(max_demand=COUNT)
     stage.wait_until_settled(LEASE + 10)
 
-    stage.open_gate("gate")
     frozen.thaw()
     after = stage.enqueue(jobs.quick, count=2 * COUNT)  # both workers go on
 

@@ -28,16 +28,16 @@ def _ledger() -> redis.Redis:
 @contextmanager
 def _noted() -> Iterator[int]:
     """Note the start and the end of a run; gives how many runs of the job have started by now."""
+    yield _note("starts", "runs")
+    _note("ends", "ended")
+
+
+def _note(counter: str, moments: str) -> int:
     job_id = current_job().id
     with _ledger().pipeline(transaction=True) as pipe:
-        pipe.hincrby("starts", job_id, 1)
-        pipe.rpush("runs", f"{job_id} {os.getpid()} {time.monotonic():.4f}")
-        started, _ = pipe.execute()
-    yield int(started)
-    with _ledger().pipeline(transaction=True) as pipe:
-        pipe.hincrby("ends", job_id, 1)
-        pipe.rpush("ended", f"{job_id} {os.getpid()} {time.monotonic():.4f}")
-        pipe.execute()
+        pipe.hincrby(counter, job_id, 1)
+        pipe.rpush(moments, f"{job_id} {os.getpid()} {time.monotonic():.4f}")
+        return int(pipe.execute()[0])
 
 
 async def _gate(name: str) -> None:
@@ -76,10 +76,12 @@ async def first_at_gate(name: str) -> None:
 
 
 @handler
-async def first_then_gate(first: str, second: str) -> None:
-    """Wait at one gate in the first run, and at another in the second."""
-    with _noted() as run:
-        await _gate(first if run == 1 else second)
+async def first_sleeps(seconds: float, gate: str = "") -> None:
+    """Sleep in the first run, and end it without a note; wait at the gate, if any, in the others."""
+    if _note("starts", "runs") == 1:
+        await asyncio.sleep(seconds)
+    elif gate:
+        await _gate(gate)
 
 
 @handler
