@@ -74,10 +74,14 @@ class Server:
         for _ in range(1 if self.port else START_TRIES):
             port = self.port or free_port()
             process = Process(self._command(port), log=self._folder / f"{self.kind}.log")
-            if self._is_up(process, port):
+            try:
+                is_up = self._is_up(process, port)
+            except BaseException:
+                process.kill()
+                raise
+            if is_up:
                 self.port, self.process = port, process
                 return
-            process.kill()
             output = process.output
         raise RuntimeError(f"{self.kind} did not start: {output[-2000:]}")
 
@@ -99,7 +103,7 @@ class Server:
     def watched(self) -> Iterator[list[list[str]]]:
         """Collect the calls that scripts make; the list is filled when the block has ended."""
         calls: list[list[str]] = []
-        with redis.Redis(port=self.port) as connection, connection.monitor() as monitor:
+        with _connection(self.port) as connection, connection.monitor() as monitor:
             yield calls
             self.call("ECHO", _END)
             while _END not in (seen := monitor.next_command())["command"]:
@@ -148,5 +152,10 @@ def free_port() -> int:
 
 
 def _call(port: int, *arguments: str | int) -> Any:
-    with redis.Redis(port=port, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as connection:
+    with _connection(port, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as connection:
         return connection.execute_command(*arguments)
+
+
+def _connection(port: int, **options: Any) -> redis.Redis:
+    # Not localhost: a bare container or chroot may have no /etc/hosts to look it up in.
+    return redis.Redis(host="127.0.0.1", port=port, **options)
