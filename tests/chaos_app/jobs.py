@@ -77,7 +77,7 @@ async def first_at_gate(name: str) -> None:
 
 @handler
 async def first_sleeps(seconds: float, gate: str = "") -> None:
-    """Sleep in the first run, and end it without a note; wait at the gate, if any, in the others."""
+    """Sleep in the first run and end it without a note; wait at the gate, if any, in others."""
     if _note("starts", "runs") == 1:
         await asyncio.sleep(seconds)
     elif gate:
