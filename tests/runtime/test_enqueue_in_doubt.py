@@ -78,3 +78,38 @@ async def test_callers_without_an_answer_can_each_send_again(proxy: Proxy) -> No
 
         assert len(errors) == 10
         assert (await client.queue("email").counts()).ready == 1 + 10 + 20
+
+
+def test_the_first_call_of_a_client_waits_for_redis_as_later_ones_do(proxy: Proxy) -> None:
+    """It asks first whether anybody knows the queue, and that question was asked once only."""
+    proxy.drop_replies(3)
+    with Client(proxy.url) as client:
+        client.enqueue("email", SEND)
+
+        assert client.queue("email").counts().ready == 1
+
+
+async def test_so_does_the_first_call_of_an_async_client(proxy: Proxy) -> None:
+    """Callers that gather meet there too."""
+    proxy.drop_replies(3)
+    async with AsyncClient(proxy.url) as client:
+        await asyncio.gather(*(client.enqueue("email", SEND, number) for number in range(10)))
+
+        assert (await client.queue("email").counts()).ready == 10
+
+
+async def test_jobs_whose_queue_was_not_reached_can_be_sent_again(proxy: Proxy) -> None:
+    """The guide sends the error's jobs again: where there are none, they are lost in silence."""
+    proxy.refuse()
+    with Client(proxy.url, timeout=0.2) as client, pytest.raises(ServerUnavailableError) as sync:
+        client.enqueue("email", SEND)
+    async with AsyncClient(proxy.url, timeout=0.2) as opened:
+        with pytest.raises(ServerUnavailableError) as single:
+            await opened.enqueue("email", SEND)
+        with pytest.raises(ServerUnavailableError) as many:
+            await opened.enqueue_many("email", [SEND.job(), SEND.job()])
+        proxy.heal()
+        for error in (sync.value, single.value, many.value):
+            await opened.enqueue_many("email", error.jobs)
+
+        assert (await opened.queue("email").counts()).ready == 4

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -188,7 +189,7 @@ class AsyncClient:
         await self.close()
 
     async def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
-        keys = self._queues.get(queue) or await self._open(queue)
+        keys = self._queues.get(queue) or await self._open(queue, jobs)
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
@@ -209,7 +210,7 @@ class AsyncClient:
 
     async def _gather(self, queue: str, job: Job) -> Job:
         """Send the job together with those of other callers."""
-        keys = self._queues.get(queue) or await self._open(queue)
+        keys = self._queues.get(queue) or await self._open(queue, [job])
         data = encode_new(job.body, limit=self._limit)
         key = (queue, job.body.handler)
         gatherer = self._gatherers.get(key)
@@ -238,11 +239,14 @@ class AsyncClient:
         return sent
 
     async def _resend(self, command: Command[T]) -> T:
+        return await self._insist(lambda: self._connections.run(command))
+
+    async def _insist(self, send: Callable[[], Awaitable[T]]) -> T:
         """Send until there is an answer or the timeout is over."""
         deadline = time.monotonic() + self._timeout
         while True:
             try:
-                return await self._connections.run(command)
+                return await send()
             except ServerUnavailableError:
                 if time.monotonic() + RESEND_PAUSE >= deadline:
                     raise
@@ -260,12 +264,16 @@ class AsyncClient:
             if isinstance(step, Command):
                 reply = await self._resend(step)
             else:
-                reply = await self._connections.call(*step)
+                reply = await self._insist(partial(self._connections.call, *step))
 
-    async def _open(self, queue: str) -> Keys:
+    async def _open(self, queue: str, jobs: Sequence[Job]) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
-            if not await self._drive(operations.opened(keys)):
+            try:
+                is_known = await self._drive(operations.opened(keys))
+            except ServerUnavailableError as error:
+                raise operations.not_sent(error, jobs) from error
+            if not is_known:
                 logger.warning("queue_unconfigured", extra={"queue": queue})
             self._queues[queue] = keys
         return keys

@@ -23,6 +23,7 @@ from flume.errors import (
     ForeignDataError,
     JobNotFoundError,
     NameRefusedError,
+    ServerUnavailableError,
     UnreadableJobError,
 )
 from flume.job import Job, JobInfo, JobState
@@ -75,6 +76,15 @@ def opened(keys: Keys) -> Operation[bool]:
     if not found:
         yield ("HINCRBY", keys.stats, "unconfigured", 1)
     return found > 0
+
+
+def not_sent(error: ServerUnavailableError, jobs: Sequence[Job]) -> ServerUnavailableError:
+    """Return what to raise where the queue of ``jobs`` could not be opened."""
+    return ServerUnavailableError(
+        f"{error} {len(jobs)} job(s) were not enqueued: send the error's jobs again with "
+        "enqueue_many.",
+        jobs=jobs,
+    )
 
 
 def counts(keys: Keys) -> Operation[Counts]:

@@ -6,8 +6,9 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -91,7 +92,7 @@ class Client:
         is_plain = job.unique is None and recording.active is None and tracing.tracer() is None
         if not is_plain:
             return self._send(queue, [job], None)[0]
-        keys = self._queues.get(queue) or self._open(queue)
+        keys = self._queues.get(queue) or self._open(queue, [job])
         call = call_of(job, encode_new(job.body, limit=self._limit), keys, self._lanes)
         self._lanes.answered(call, self._resend(call.command, call))
         return job
@@ -185,7 +186,7 @@ class Client:
         self.close()
 
     def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
-        keys = self._queues.get(queue) or self._open(queue)
+        keys = self._queues.get(queue) or self._open(queue, jobs)
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
@@ -231,23 +232,28 @@ class Client:
                 call.is_in_doubt()
 
     def _resend(self, command: Command[T], call: Call | None = None) -> T:
+        try:
+            return self._insist(lambda: self._connections.run(command))
+        except ServerUnavailableError as error:
+            if call is None:
+                raise
+            call.is_in_doubt()
+            raise ServerUnavailableError(
+                f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
+                "send the error's jobs again with enqueue_many, none gets in twice.",
+                jobs=call.jobs,
+            ) from error
+
+    def _insist(self, send: Callable[[], T]) -> T:
         """Send until there is an answer or the timeout is over."""
         started = time.monotonic()
         while True:
             try:
-                return self._connections.run(command)
-            except ServerUnavailableError as error:
-                if time.monotonic() - started < self._timeout - RESEND_PAUSE:
-                    time.sleep(RESEND_PAUSE)
-                    continue
-                if call is None:
+                return send()
+            except ServerUnavailableError:
+                if time.monotonic() - started >= self._timeout - RESEND_PAUSE:
                     raise
-                call.is_in_doubt()
-                raise ServerUnavailableError(
-                    f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
-                    "send the error's jobs again with enqueue_many, none gets in twice.",
-                    jobs=call.jobs,
-                ) from error
+            time.sleep(RESEND_PAUSE)
 
     def _drive(self, operation: Operation[T]) -> T:
         recording.refuse_reading()
@@ -261,12 +267,16 @@ class Client:
             if isinstance(step, Command):
                 reply = self._resend(step)
             else:
-                reply = self._connections.call(*step)
+                reply = self._insist(partial(self._connections.call, *step))
 
-    def _open(self, queue: str) -> Keys:
+    def _open(self, queue: str, jobs: Sequence[Job]) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
-            if not self._drive(operations.opened(keys)):
+            try:
+                is_known = self._drive(operations.opened(keys))
+            except ServerUnavailableError as error:
+                raise operations.not_sent(error, jobs) from error
+            if not is_known:
                 logger.warning("queue_unconfigured", extra={"queue": queue})
             self._queues[queue] = keys
         return keys
