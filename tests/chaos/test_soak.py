@@ -19,6 +19,7 @@ pytestmark = pytest.mark.process
 
 PAUSE_SECONDS = 1.0
 """Between two changes to the workers."""
+GRACE_SECONDS = 0.3
 MOST = 4
 """Workers at once."""
 
@@ -89,7 +90,7 @@ class Crew:
         self._start()
 
     def _start(self) -> None:
-        worker = self._stage.worker(max_demand=50, grace=2, max_retries=2, backoff_initial=0.1)
+        worker = self._stage.worker(max_demand=50, grace=GRACE_SECONDS, max_retries=2, backoff_initial=0.1)
         self._workers.append(worker)
 
 
@@ -117,6 +118,7 @@ class Source:
             while not self._stopping.wait(0.1):
                 made: list[Job] = [jobs.quick.job(0.05) for _ in range(20)]
                 made += [jobs.quick_sync.job(0.02), jobs.quick_sync.job(0.0)]
+                made += [jobs.quick.job(GRACE_SECONDS * 2)]  # given back where its worker stops
                 made += [jobs.failing_once.job(), jobs.failing.job("x"), jobs.dropped.job()]
                 client.enqueue_many(QUEUE, made)
                 self.ids |= {job.id for job in made}
