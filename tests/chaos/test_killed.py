@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import pytest
 
@@ -65,3 +66,45 @@ def test_a_job_that_kills_its_worker_each_time_takes_nobody_with_it(stage: Stage
     assert kills <= 3
     assert stage.starts()[dead.id] == kills
     assert set(stage.ends()) == innocent
+
+
+def test_a_suspect_has_its_worker_for_itself(stage: Stage) -> None:
+    """If it kills again, it must be known that it was this one, whatever kind its handler is."""
+    survivor = stage.worker(max_demand=60, concurrency=30)
+    victim = stage.worker(max_demand=60, concurrency=30)
+    long = stage.enqueue(jobs.first_at_gate, "gate", 0.02, count=50)
+    long |= stage.enqueue(jobs.first_at_gate_sync, "gate", 0.02, count=20)
+    stage.wait_until_started(long)
+    others = stage.enqueue(jobs.quick, 0.02, count=1500)
+    others |= stage.enqueue(jobs.quick_sync, 0.02, count=500)
+
+    victim.kill()
+    stage.open_gate("gate")
+
+    stage.wait_until_ended(long | others, 30)
+    spans = _spans(stage, survivor.pid)
+    suspects = [span for span in spans if stage.starts()[span.job_id] == 2]
+    assert len(suspects) >= 20
+    for suspect in suspects:
+        beside = [span for span in spans if span.overlaps(suspect) and span is not suspect]
+        assert beside == []
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run that came to its end."""
+
+    job_id: str
+    start: float
+    end: float
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether both ran at one moment."""
+        return self.start < other.end and other.start < self.end
+
+
+def _spans(stage: Stage, pid: int) -> list[Span]:
+    """Return the runs in one process; none of its jobs ran there twice."""
+    starts = {run.job_id: run.at for run in stage.runs() if run.pid == pid}
+    ends = {run.job_id: run.at for run in stage.ended() if run.pid == pid}
+    return [Span(job_id, start, ends[job_id]) for job_id, start in starts.items()]

@@ -90,7 +90,9 @@ class Crew:
         self._start()
 
     def _start(self) -> None:
-        worker = self._stage.worker(max_demand=50, grace=GRACE_SECONDS, max_retries=2, backoff_initial=0.1)
+        worker = self._stage.worker(
+            max_demand=50, grace=GRACE_SECONDS, max_retries=2, backoff_initial=0.1
+        )
         self._workers.append(worker)
 
 

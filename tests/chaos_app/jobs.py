@@ -68,11 +68,21 @@ async def at_gate(name: str) -> None:
 
 
 @handler
-async def first_at_gate(name: str) -> None:
-    """Wait at the gate in the first run; return at once in any other."""
+async def first_at_gate(name: str, seconds: float = 0.0) -> None:
+    """Wait at the gate in the first run, and for ``seconds`` in any other."""
     with _noted() as run:
         if run == 1:
             await _gate(name)
+        await asyncio.sleep(seconds)
+
+
+@handler
+def first_at_gate_sync(name: str, seconds: float = 0.0) -> None:
+    """Do the same in a thread."""
+    with _noted() as run:
+        if run == 1:
+            asyncio.run(_gate(name))
+        time.sleep(seconds)
 
 
 @handler

@@ -101,7 +101,7 @@ class Fetcher:
                     await self._wait_for_room()
                     continue
                 fence, ahead = self._begin(limit)
-            jobs, claimed = self._hold(await ahead, fence)
+            jobs, claimed = self._hold(await ahead, fence, limit)
             ahead = None
             if self.stopping.is_set():
                 return jobs
@@ -118,7 +118,7 @@ class Fetcher:
                 self._lane.offer(jobs)
             else:
                 await self._wait_for_work(claimed.paused_ms)
-        return [] if ahead is None else self._hold(await ahead, fence)[0]
+        return [] if ahead is None else self._hold(await ahead, fence, limit)[0]
 
     def _limit(self, offering: int = 0) -> int:
         """Return how many to claim now, where ``offering`` jobs are about to take places."""
@@ -132,16 +132,23 @@ class Fetcher:
         fence = self._identity.next_fence()
         return fence, self._spawn(self._claim(fence, limit, holds))
 
-    def _hold(self, claimed: Claimed | None, fence: int) -> tuple[list[HeldJob], Claimed | None]:
-        if claimed is None:
-            return [], None
-        now = time.monotonic()
-        jobs = [
-            HeldJob(job_id, body, fence, now)
-            for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
-        ]
-        if jobs:
+    def _hold(
+        self, claimed: Claimed | None, fence: int, limit: int
+    ) -> tuple[list[HeldJob], Claimed | None]:
+        """Hold what a claim brought in the same step in which it is no longer under way.
+
+        Between the two another lane would find nothing held, and claim beside a suspect.
+        """
+        self._demand.claiming -= limit
+        jobs: list[HeldJob] = []
+        if claimed is not None and claimed.ids:
+            now = time.monotonic()
+            jobs = [
+                HeldJob(job_id, body, fence, now)
+                for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
+            ]
             self._demand.take(jobs, alone=claimed.suspicion is Suspicion.RUN_ALONE)
+        self._demand.freed()
         return jobs, claimed
 
     async def _claim(self, fence: int, limit: int, holds: int) -> Claimed | None:
@@ -152,43 +159,39 @@ class Fetcher:
         """
         wait, again = FIRST_WAIT_S, False
         late = self._identity.lease_ms / 3000  # what is left lasts until they are extended
-        try:
-            while True:
-                started = time.monotonic()
-                try:
-                    claimed = await self._link.connections.run(
-                        commands.claim(
-                            self._keys,
-                            self._names,
-                            fence=fence,
-                            limit=0 if self.stopping.is_set() else limit,
-                            lease_ms=self._identity.lease_ms,
-                            holds=holds,
-                            again=again,
-                        )
+        while True:
+            started = time.monotonic()
+            try:
+                claimed = await self._link.connections.run(
+                    commands.claim(
+                        self._keys,
+                        self._names,
+                        fence=fence,
+                        limit=0 if self.stopping.is_set() else limit,
+                        lease_ms=self._identity.lease_ms,
+                        holds=holds,
+                        again=again,
                     )
-                except ServerUnavailableError as error:
-                    self._link.failed(error)
+                )
+            except ServerUnavailableError as error:
+                self._link.failed(error)
+                again = True
+            except ServerError as error:
+                self._refused(error)
+                return None
+            else:
+                self._link.answered()
+                self._refusal = ""
+                seconds = time.monotonic() - started
+                if claimed.ids and seconds > late:
                     again = True
-                except ServerError as error:
-                    self._refused(error)
-                    return None
-                else:
-                    self._link.answered()
-                    self._refusal = ""
-                    seconds = time.monotonic() - started
-                    if claimed.ids and seconds > late:
-                        again = True
-                        continue
-                    if again:
-                        claimed = self._without_held(claimed, fence)
-                    self._report(claimed, seconds)
-                    return claimed
-                await self._pause(self._rng.uniform(wait / 2, wait))
-                wait = min(LONGEST_WAIT_S, wait * 2)
-        finally:
-            self._demand.claiming -= limit
-            self._demand.freed()
+                    continue
+                if again:
+                    claimed = self._without_held(claimed, fence)
+                self._report(claimed, seconds)
+                return claimed
+            await self._pause(self._rng.uniform(wait / 2, wait))
+            wait = min(LONGEST_WAIT_S, wait * 2)
 
     def _without_held(self, claimed: Claimed, fence: int) -> Claimed:
         """Leave out what an earlier claim brought: fences come round while a job runs."""
