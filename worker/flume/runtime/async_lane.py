@@ -72,8 +72,20 @@ class AsyncLane(Lane):
                 if bus.wants(JobStarted):
                     self._announce(job)
                 self._start(job)
+                if not _EAGER:
+                    self._loop.call_soon(self._fill_on)
+                    break
         self.pace.started(started)
         self._is_filling = False
+
+    def _fill_on(self) -> None:
+        """Start the next job, where tasks are not eager and the one before has begun by now.
+
+        Until then it stays in the buffer: if the one before blocks the loop, others may have it.
+        """
+        self._fill()
+        if not self.buffer:
+            self.on_room()
 
     def _start(self, job: HeldJob) -> None:
         self._busy += 1
