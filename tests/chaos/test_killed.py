@@ -75,8 +75,8 @@ def test_a_suspect_has_its_worker_for_itself(stage: Stage) -> None:
     long = stage.enqueue(jobs.first_at_gate, "gate", 0.02, count=50)
     long |= stage.enqueue(jobs.first_at_gate_sync, "gate", 0.02, count=20)
     stage.wait_until_started(long)
-    others = stage.enqueue(jobs.quick, 0.02, count=1500)
-    others |= stage.enqueue(jobs.quick_sync, 0.02, count=500)
+    others = stage.enqueue(jobs.quick, 0.02, count=4000)
+    others |= stage.enqueue(jobs.quick_sync, 0.02, count=1000)
 
     victim.kill()
     stage.open_gate("gate")
