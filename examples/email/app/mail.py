@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 from email.message import Message
 from queue import Empty, SimpleQueue
@@ -33,4 +34,5 @@ class Mailer:
 
     def close(self) -> None:
         while not self._idle.empty():
-            self._idle.get().quit()
+            with contextlib.suppress(smtplib.SMTPException, OSError):  # the server may have gone
+                self._idle.get().quit()
