@@ -20,6 +20,7 @@ from flume.errors import ConfigurationError, ServerUnavailableError
 START_S = 10.0
 """Seconds until the server must answer; a laptop with a cold disk took 1."""
 STOP_S = 10.0
+LOG = "valkey.log"
 _PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 
 
@@ -36,6 +37,7 @@ def embedded_server(folder: Path | None = None) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         home = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flume-")))
         home.mkdir(parents=True, exist_ok=True)
+        home = home.resolve()  # the server changes into it, and looks for its log from there
         port = _free_port()
         process = _start(home, port, keeps=folder is not None)
         stack.callback(_end, process)
@@ -49,20 +51,20 @@ def _start(home: Path, port: int, *, keeps: bool) -> subprocess.Popen[bytes]:
         "port": str(port),
         "bind": "127.0.0.1",
         "dir": str(home),
-        "logfile": str(home / "valkey.log"),
         "save": "",
         "appendonly": "yes" if keeps else "no",
         "maxmemory-policy": "noeviction",
     }
     arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
-    return subprocess.Popen(
-        [_binary(), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the worker, which still needs its Redis then
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
-    )
+    with (home / LOG).open("ab") as log:
+        return subprocess.Popen(
+            [_binary(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the worker, which still needs its Redis then
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+        )
 
 
 def _binary() -> str:
@@ -95,10 +97,13 @@ def _await_answer(url: str, process: subprocess.Popen[bytes], home: Path) -> Non
         try:
             connections.call("PING")
         except ServerUnavailableError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
+            code = process.poll()
+            if code is not None or time.monotonic() > deadline:
+                what = f"did not answer within {START_S:g} s"
+                if code is not None:
+                    what = f"ended with exit code {code} when it started"
                 raise ConfigurationError(
-                    f"the embedded Valkey did not start within {START_S:g} s"
-                    f" (exit code {process.poll()}). Its log: {_last_lines(home / 'valkey.log')}"
+                    f"the embedded Valkey {what}. Its log: {_last_lines(home / LOG)}"
                 ) from error
             time.sleep(0.02)
         else:
