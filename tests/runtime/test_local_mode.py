@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,20 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.process
 
 JOBS = """\
-from flume import Discard, handler
+from flume import Client, Discard, handler
+
+client = Client()
 
 
 @handler
 def greet(name: str) -> None:
     if not name:
         raise Discard("nobody to greet", bury=True)
+
+
+@handler
+def greet_all(names: list[str]) -> None:
+    client.enqueue_many("greetings", [greet.job(name) for name in names])
 """
 MANIFEST = """\
 apiVersion: flume.dev/v1alpha1
@@ -102,7 +110,7 @@ def test_a_failed_run_is_shown_once_with_the_text_of_its_error(dev: Dev) -> None
     lines = [line for line in process.output.splitlines() if job.id in line]
     assert len(lines) == 1
     assert "greeting.greet is dead: Discard: nobody to greet" in lines[0]
-    assert "greeting.py:7 greet, attempt 1" in lines[0]
+    assert "greeting.py:9 greet, attempt 1" in lines[0]
 
 
 def test_json_logs_of_it_are_json_and_hold_no_text_of_errors(dev: Dev) -> None:
@@ -119,3 +127,69 @@ def test_json_logs_of_it_are_json_and_hold_no_text_of_errors(dev: Dev) -> None:
     assert "job_buried" in [line["event"] for line in logged]
     assert len(lines) - len(logged) == 2  # its name and the address of its Valkey
     assert "nobody to greet" not in process.output
+
+
+def test_what_a_handler_enqueues_comes_to_the_same_redis(dev: Dev) -> None:
+    """Its module made a client when it was imported, before anybody could know the address."""
+    process = dev("--until-empty")
+    with client_of(process) as client:
+        client.enqueue("greetings", "greeting.greet_all", ["Ada", ""])
+
+    assert process.wait() == 0
+    assert "greeting.greet is dead" in process.output
+
+
+def test_data_is_kept_between_runs_in_a_folder_of_any_name(dev: Dev, tmp_path: Path) -> None:
+    """The guide names it as seen from here; the Valkey inside it once looked for it from there."""
+    folder = os.path.relpath(tmp_path / "kept", REPOSITORY)
+    process = dev("--data", folder)
+    with client_of(process) as client:
+        client.enqueue_in("greetings", timedelta(days=1), "greeting.greet", "Ada")
+    process.terminate()
+    assert process.wait() == 0
+    process.log.unlink()
+
+    with client_of(dev("--data", folder)) as client:
+        assert client.queue("greetings").counts().scheduled == 1
+
+
+def test_a_valkey_that_cannot_start_says_why(dev: Dev, tmp_path: Path) -> None:
+    """Its own words are the only ones that tell what to mend."""
+    (tmp_path / "appendonlydir").write_text("no folder", encoding="utf-8")
+    process = dev("--data", str(tmp_path))
+
+    assert process.wait() == 2
+    assert "ended with exit code 1" in process.output
+    assert "appendonlydir" in process.output
+
+
+def test_the_env_file_counts_for_options_and_for_redis(dev: Dev, tmp_path: Path) -> None:
+    """A file that an app has already names its Redis: a second one would get the jobs of nobody."""
+    file = tmp_path / "settings.env"
+    file.write_text("FLUME_REDIS_URL=redis://127.0.0.1:1/0\nFLUME_LOG_FORMAT=json\n")
+    with_redis = dev("--env-file", str(file))
+
+    assert with_redis.wait() == 3
+    assert "redis://127.0.0.1:1/0 did not answer" in with_redis.output
+    file.write_text("FLUME_LOG_FORMAT=json\n", encoding="utf-8")
+    dev("--env-file", str(file)).wait_for_output('"event": "worker_started"')
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero (greeting.py:1 <module>)."),
+        ("import nowhere", "No module named 'nowhere' (greeting.py:1 <module>). Run from"),
+        ("x = (", "SyntaxError: '(' was never closed (greeting.py, line 1)."),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_sentence(
+    dev: Dev, tmp_path: Path, line: str, said: str
+) -> None:
+    """No restart mends it, and fifty lines of our own frames would hide where it is."""
+    (tmp_path / "greeting.py").write_text(f"{line}\n", encoding="utf-8")
+    process = dev()
+
+    assert process.wait() == 2
+    assert process.output.startswith(f"flume: the module 'greeting' cannot be imported: {said}")
+    assert process.output.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from flume.runtime.worker import Worker
 
 
+def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    from flume.local.server import read_environment
+
+    read_environment(value)
+    server = ctx.ensure_object(Server)
+    server.url = server.url or os.environ.get("FLUME_REDIS_URL")
+    server.prefix = server.prefix or os.environ.get("FLUME_KEY_PREFIX")
+
+
 @click.command()
 @click.argument(
     "manifests",
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--until-empty",
     is_flag=True,
-    help="Stop once nothing is left to run; with a Valkey of its own, not before the first job.",
+    help="Stop once nothing is left to run; where no data is kept, not before the first job.",
 )
 @click.option(
     "--data",
@@ -37,6 +49,9 @@ if TYPE_CHECKING:
 @click.option(
     "--env-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    is_eager=True,  # before the options that the environment may set
+    expose_value=False,
+    callback=_read_environment,
     help="NAME=value lines to add to the environment.",
 )
 @click.option("--quiet", is_flag=True, help="Neither live counts nor the errors of jobs.")
@@ -51,7 +66,6 @@ def dev(
     more: tuple[Path, ...],
     until_empty: bool,
     data: Path | None,
-    env_file: Path | None,
     quiet: bool,
     health_port: int | None,
     log_config: Path | None,
@@ -66,16 +80,12 @@ def dev(
     paths = manifests + more
     if not paths:
         raise click.UsageError("Name a manifest: flume dev pipeline.yaml")
-    from flume.keys import DEFAULT_PREFIX, check_prefix
     from flume.local.run import DevConfig, run_dev
-    from flume.local.server import read_environment
 
-    if env_file is not None:
-        read_environment(env_file)
     config = DevConfig(
         manifests=paths,
         url=server.url,
-        prefix=check_prefix(server.prefix or DEFAULT_PREFIX),
+        prefix=server.key_prefix,
         data=data,
         until_empty=until_empty,
         health_port=health_port,

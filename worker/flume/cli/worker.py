@@ -130,19 +130,21 @@ def worker(
     Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
     were past their timeout and did not return.
     """
-    from flume.delivery.python import load
-    from flume.keys import DEFAULT_PREFIX, check_prefix
+    from flume.connection.urls import redis_url
+    from flume.delivery.python import lead_clients, load
     from flume.runtime import logs
     from flume.runtime.process import ProcessConfig, run
     from flume.runtime.worker import WorkerConfig
 
     logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
     settings, named, name = _settings(manifest, queue, modules, given)
+    url, prefix = redis_url(server.url), server.key_prefix
+    lead_clients(url, prefix)
     config = WorkerConfig(
         settings=settings,
         loaded=load(named),
-        url=server.url,
-        prefix=check_prefix(server.prefix or DEFAULT_PREFIX),
+        url=url,
+        prefix=prefix,
         pipeline=pipeline or name,
         grace_s=grace,
     )

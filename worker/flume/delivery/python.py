@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 from flume.errors import ConfigurationError
 from flume.handler import Handler, defined_below
+from flume.origin import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class Loaded:
             yield
 
 
+def lead_clients(url: str, prefix: str) -> None:
+    """Let a ``Client()`` of the app go to the Redis of its worker.  Call it before ``load``.
+
+    What a handler enqueues would wait for ever on another Redis, or fail for want of one.
+    """
+    os.environ["FLUME_REDIS_URL"] = url
+    os.environ["FLUME_KEY_PREFIX"] = prefix
+
+
 def load(modules: Iterable[str]) -> Loaded:
     """Import ``modules`` and return the handlers defined in or below them.
 
@@ -44,10 +55,15 @@ def load(modules: Iterable[str]) -> Loaded:
     for name in names:
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise ConfigurationError(
-                f"the module {name!r} cannot be imported: {error}. Run from the folder that holds "
-                "it, or install the app into this environment."
+                f"the module {name!r} cannot be imported: {error}{_place(error)}. Run from the "
+                "folder that holds it, or install the app into this environment."
+            ) from error
+        except Exception as error:  # the app's own
+            raise ConfigurationError(
+                f"the module {name!r} cannot be imported: {type(error).__name__}: "
+                f"{error}{_place(error)}."
             ) from error
     handlers, lifespans = defined_below(names)
     if not handlers:
@@ -56,3 +72,9 @@ def load(modules: Iterable[str]) -> Loaded:
             "above a function there, or name the module that has it."
         )
     return Loaded(handlers, lifespans)
+
+
+def _place(error: Exception) -> str:
+    """Return where an app's module failed; nothing where it was not even found."""
+    place = place_of(error)
+    return f" ({place})" if ".py:" in place and "importlib" not in place else ""

@@ -12,6 +12,7 @@ import msgspec
 
 from flume.commands.client import configure
 from flume.connection import SyncConnections
+from flume.delivery.python import lead_clients
 from flume.delivery.python import load as load_modules
 from flume.errors import ConfigurationError
 from flume.keys import DEFAULT_PREFIX, Keys
@@ -55,8 +56,9 @@ def run_dev(
         ConfigurationError: If a module cannot be loaded, or two manifests name one queue.
     """
     manifests = read_manifests(config.manifests)
-    loaded = [load_modules(manifest.spec.modules or ()) for manifest in manifests]
     with _server(config) as url:
+        lead_clients(url, config.prefix)
+        loaded = [load_modules(manifest.spec.modules or ()) for manifest in manifests]
         connections = SyncConnections(url)
         for manifest in manifests:
             settings = manifest.settings()
