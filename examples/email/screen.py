@@ -166,15 +166,12 @@ class Screen:
         bar.add_row("", filled, f"{share:3} %")
         return bar
 
-    def _count_line(self) -> Table:
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_row(
-            *(
-                Text.assemble(" ", (f"{value:,}", style), f" {name}")
-                for name, value, style in self._counts()
-            )
+    def _count_line(self) -> Text:
+        counts = (
+            Text.assemble((f"{value:,}", style), f" {name}")
+            for name, value, style in self._counts()
         )
-        return line
+        return Text.assemble(" ", Text("  ").join(counts))  # fits into 80 columns
 
     def _counts(self) -> Iterator[tuple[str, int, str]]:
         state = self._state
