@@ -69,14 +69,12 @@ def test_a_job_that_kills_its_worker_each_time_takes_nobody_with_it(stage: Stage
 
 
 def test_a_suspect_has_its_worker_for_itself(stage: Stage) -> None:
-    """If it kills again, it must be known that it was this one, whatever kind its handler is."""
+    """If it kills again, it must be known that it was this one: sync handlers wait for it too."""
     survivor = stage.worker(max_demand=60, concurrency=30)
     victim = stage.worker(max_demand=60, concurrency=30)
     long = stage.enqueue(jobs.first_at_gate, "gate", 0.02, count=50)
-    long |= stage.enqueue(jobs.first_at_gate_sync, "gate", 0.02, count=20)
     stage.wait_until_started(long)
-    others = stage.enqueue(jobs.quick, 0.02, count=4000)
-    others |= stage.enqueue(jobs.quick_sync, 0.02, count=1000)
+    others = stage.enqueue(jobs.quick_sync, 0.05, count=2500)
 
     victim.kill()
     stage.open_gate("gate")

@@ -77,15 +77,6 @@ async def first_at_gate(name: str, seconds: float = 0.0) -> None:
 
 
 @handler
-def first_at_gate_sync(name: str, seconds: float = 0.0) -> None:
-    """Do the same in a thread."""
-    with _noted() as run:
-        if run == 1:
-            asyncio.run(_gate(name))
-        time.sleep(seconds)
-
-
-@handler
 async def first_sleeps(seconds: float, gate: str = "") -> None:
     """Sleep in the first run and end it without a note; wait at the gate, if any, in others."""
     if _note("starts", "runs") == 1:
