@@ -30,6 +30,7 @@ client = Client()
 def greet(name: str) -> None:
     if not name:
         raise Discard("nobody to greet", bury=True)
+    print(f"Hello {name}")
 
 
 @handler
@@ -52,7 +53,7 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
     (tmp_path / "greeting.py").write_text(JOBS, encoding="utf-8")
     manifest = tmp_path / "pipeline.yaml"
     manifest.write_text(MANIFEST, encoding="utf-8")
-    environment = {"PYTHONPATH": str(REPOSITORY / "worker"), "PYTHONUNBUFFERED": "1"}
+    environment = {"PYTHONPATH": str(REPOSITORY / "worker"), "PYTHONUNBUFFERED": ""}
     with ExitStack() as stack:
 
         def start(*arguments: str) -> Process:
@@ -137,6 +138,15 @@ def test_what_a_handler_enqueues_comes_to_the_same_redis(dev: Dev) -> None:
 
     assert process.wait() == 0
     assert "greeting.greet is dead" in process.output
+
+
+def test_what_a_handler_prints_is_seen_at_once(dev: Dev) -> None:
+    """A pipe or a pod's log must not hold it back until pages of it are there."""
+    process = dev()
+    with client_of(process) as client:
+        client.enqueue("greetings", "greeting.greet", "Ada")
+
+    process.wait_for_output("Hello Ada")
 
 
 def test_data_is_kept_between_runs_in_a_folder_of_any_name(dev: Dev, tmp_path: Path) -> None:

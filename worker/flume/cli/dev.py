@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flume.cli.server import Server, pass_server, server_options
-from flume.cli.worker import logging_options
+from flume.cli.worker import logging_options, print_at_once
 
 if TYPE_CHECKING:
     from flume.manifest import Manifest
@@ -90,6 +90,7 @@ def dev(
         until_empty=until_empty,
         health_port=health_port,
     )
+    print_at_once()
     view = _View(config.prefix, quiet=quiet, has_own_server=server.url is None)
     view.configure_logs(log_format, log_level, log_config)
     try:

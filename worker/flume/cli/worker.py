@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,6 +80,12 @@ def logging_options(style: str) -> Callable[[F], F]:
     return decorate
 
 
+def print_at_once() -> None:
+    """Let what handlers print be seen line by line, where a file or a pipe takes it as well."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
 @click.command()
 @click.option(
     "-f",
@@ -136,6 +144,7 @@ def worker(
     from flume.runtime.process import ProcessConfig, run
     from flume.runtime.worker import WorkerConfig
 
+    print_at_once()
     logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
     settings, named, name = _settings(manifest, queue, modules, given)
     url, prefix = redis_url(server.url), server.key_prefix
