@@ -74,10 +74,10 @@ def test_a_suspect_has_its_worker_for_itself(stage: Stage) -> None:
     victim = stage.worker(max_demand=60, concurrency=30)
     long = stage.enqueue(jobs.first_at_gate, "gate", 0.02, count=50)
     stage.wait_until_started(long)
-    others = stage.enqueue(jobs.quick_sync, 0.05, count=2500)
 
     victim.kill()
     stage.open_gate("gate")
+    others = stage.enqueue(jobs.quick_sync, 0.05, count=2500)
 
     stage.wait_until_ended(long | others, 30)
     spans = _spans(stage, survivor.pid)
