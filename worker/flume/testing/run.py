@@ -113,6 +113,7 @@ async def _run_beside(config: WorkerConfig, *, timeout: float, include_retrying:
 async def _run(
     client: AsyncClient, config: WorkerConfig, *, timeout: float, include_retrying: bool
 ) -> Ran:
+    await client._connections.call("PING")  # once: where no Redis is, each test would try on
     worker = Worker(config)
     looker = Looker(client, config, include_retrying=include_retrying)
 
