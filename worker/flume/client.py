@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -264,13 +263,13 @@ class AsyncClient:
             if isinstance(step, Command):
                 reply = await self._resend(step)
             else:
-                reply = await self._insist(partial(self._connections.call, *step))
+                reply = await self._connections.call(*step)
 
     async def _open(self, queue: str, jobs: Sequence[Job]) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
             try:
-                is_known = await self._drive(operations.opened(keys))
+                is_known = await self._insist(lambda: self._drive(operations.opened(keys)))
             except ServerUnavailableError as error:
                 raise operations.not_sent(error, jobs) from error
             if not is_known:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -267,13 +266,13 @@ class Client:
             if isinstance(step, Command):
                 reply = self._resend(step)
             else:
-                reply = self._insist(partial(self._connections.call, *step))
+                reply = self._connections.call(*step)
 
     def _open(self, queue: str, jobs: Sequence[Job]) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is None:
             try:
-                is_known = self._drive(operations.opened(keys))
+                is_known = self._insist(lambda: self._drive(operations.opened(keys)))
             except ServerUnavailableError as error:
                 raise operations.not_sent(error, jobs) from error
             if not is_known:
