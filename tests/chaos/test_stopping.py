@@ -14,7 +14,9 @@ pytestmark = pytest.mark.process
 GRACE = 1.0
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(20, marks=[pytest.mark.soak])])
+@pytest.mark.parametrize(
+    "times", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
+)
 def test_a_worker_that_is_asked_to_stop_gives_everything_back(stage: Stage, times: int) -> None:
     """A rolling deploy stops every worker: that must not eat up the retries of long jobs."""
     ids: set[str] = set()
