@@ -23,6 +23,7 @@ class Gatherer:
         self._send = send
         self._open: _Shared | None = None  # whom the next caller joins
         self._turn = asyncio.Lock()  # one call under way lets others gather; two halves cost more
+        self._loop: asyncio.AbstractEventLoop | None = None  # the lock's
 
     async def hand_in(self, job: Job, data: bytes) -> bool:
         """Send ``job`` with others; return whether it is stored.
@@ -40,6 +41,9 @@ class Gatherer:
         return await answered
 
     async def _lead(self, group: _Shared) -> bool:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a program may run one loop after the other
+            self._loop, self._turn = loop, asyncio.Lock()
         try:
             async with self._turn:
                 await asyncio.sleep(0)  # callers who were just answered come again at once
@@ -49,9 +53,10 @@ class Gatherer:
             group.fail(error)
             raise
         except BaseException:
-            self._close(group)
             group.answer(False)
             raise
+        finally:
+            self._close(group)  # whatever happened, nobody joins it any more
         group.answer(True)
         return True
 

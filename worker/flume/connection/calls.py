@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hiredis import pack_command
+from redis.exceptions import RedisError
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import Script
+from flume.errors import ConfigurationError
 
 # hiredis packs in C.  Its stub wants a tuple of one.
 pack: Callable[[tuple[Argument, ...]], bytes] = pack_command  # type: ignore[assignment]
@@ -25,3 +28,26 @@ def evalsha(command: Command[Any], loaded: Script) -> tuple[Argument, ...]:
 def eval_(command: Command[Any], loaded: Script) -> tuple[Argument, ...]:
     """Return the call with the script's text, which the server knows from then on."""
     return ("EVAL", loaded.source, len(command.keys), *command.keys, *command.args)
+
+
+def maker(from_url: Callable[..., Any], url: str, **options: Any) -> Callable[[], Any]:
+    """Return a function that makes connections of redis-py's, which it does not open.
+
+    Args:
+        from_url: That of a pool, which reads the URL.  The pool itself is left: it would count
+            what it makes, and after 100 connections make no more, however few are open.
+        url: Where Redis is.
+        **options: For connections; those in the URL count before them.
+
+    Raises:
+        ConfigurationError: If the URL has an option that redis-py cannot use.
+    """
+    try:
+        pool = from_url(url, **options)
+        make = partial(pool.connection_class, **pool.connection_kwargs)
+        make()  # looks at the options
+    except (TypeError, ValueError, RedisError) as error:
+        raise ConfigurationError(
+            f"an option behind the ? of the Redis URL cannot be used: {str(error).rstrip('.')}."
+        ) from error
+    return make

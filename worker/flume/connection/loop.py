@@ -12,10 +12,11 @@ from redis.backoff import NoBackoff
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
+from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, maker, pack
 from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.urls import address, redis_url
 from flume.connection.wire import Wire
+from flume.errors import FlumeError
 
 T = TypeVar("T")
 
@@ -33,7 +34,8 @@ class AsyncConnections:
         self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
         self._timeout = timeout
-        self._pool: Any = async_redis.ConnectionPool.from_url(
+        self._make = maker(
+            async_redis.ConnectionPool.from_url,
             self.url,
             protocol=2,
             socket_timeout=None,  # each call has a timeout of its own
@@ -43,7 +45,7 @@ class AsyncConnections:
         self._shared: Wire | None = None
         self._blocked: set[Wire] = set()
         self._idle: list[Wire] = []  # those that blocked and were answered
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Future[None] | None = None
 
     async def run(self, command: Command[T], *, timeout: float | None = None) -> T:
         """Send ``command`` once and return what its reply says.
@@ -83,8 +85,8 @@ class AsyncConnections:
             ServerError: One of its kinds; also where no reply came within ``timeout`` s.
         """
         wire = self._idle.pop() if self._idle else None
-        if wire is None or not wire.is_open or wire.loop is not asyncio.get_running_loop():
-            wire = await self._open()
+        if wire is None or not _is_usable(wire):
+            wire = await self._open(self._timeout)
         self._blocked.add(wire)
         try:
             reply = await self._answer(wire, args, timeout)
@@ -107,35 +109,56 @@ class AsyncConnections:
         self._idle.clear()
 
     async def _exchange(self, call: tuple[Argument, ...], timeout: float | None) -> Any:
+        seconds = self._timeout if timeout is None else timeout
         wire = self._shared
         if wire is None or not wire.is_open or wire.loop is not asyncio.get_running_loop():
-            wire = await self._share()
-        return await self._answer(wire, call, self._timeout if timeout is None else timeout)
+            wire = await self._share(seconds)
+        return await self._answer(wire, call, seconds)
 
     async def _answer(self, wire: Wire, call: tuple[Argument, ...], timeout: float) -> Any:
-        # A connection that owes one reply for so long answers none of those behind it either.
-        timer = wire.loop.call_later(timeout, wire.close, TimeoutError())
+        answered = wire.send(pack(call))
+        timer = wire.loop.call_later(timeout, wire.give_up, answered)
         try:
-            reply = await wire.send(pack(call))
+            reply = await answered
         except (refused.ConnectionError, OSError) as error:  # TimeoutError is an OSError
-            raise translate(error, self.where) from error
-        finally:
             timer.cancel()
+            raise translate(error, self.where) from error
+        # A cancelled call leaves its timer: where nobody waits as long as this, as under a shorter
+        # timeout of the caller's, a dead connection would be used for ever.
+        timer.cancel()
         if isinstance(reply, Exception) and is_away(reply):
             wire.close()  # the next call connects again, to another server perhaps
         return reply
 
-    async def _share(self) -> Wire:
-        async with self._opening:
-            wire = self._shared
-            if wire is None or not wire.is_open or wire.loop is not asyncio.get_running_loop():
-                wire = self._shared = await self._open()
-            return wire
+    async def _share(self, timeout: float) -> Wire:
+        """Return the shared connection; those who come while it is opened share its failure too."""
+        while self._shared is None or not _is_usable(self._shared):
+            opening = self._opening
+            if opening is None or opening.get_loop() is not asyncio.get_running_loop():
+                return await self._open_shared(timeout)
+            await asyncio.wait([opening])
+            if error := opening.exception():
+                raise error
+        return self._shared
 
-    async def _open(self) -> Wire:
-        connection = self._pool.make_connection()
+    async def _open_shared(self, timeout: float) -> Wire:
+        opening = self._opening = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(self._timeout):
+            wire = self._shared = await self._open(timeout)
+        except FlumeError as error:
+            opening.set_exception(error)
+            opening.exception()  # there may be nobody else to take it
+            raise
+        finally:
+            self._opening = None
+            if not opening.done():  # where this caller was cancelled, another one opens it
+                opening.set_result(None)
+        return wire
+
+    async def _open(self, timeout: float) -> Wire:
+        connection = self._make()
+        try:
+            async with asyncio.timeout(timeout):
                 await connection.connect()
         except (refused.RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
@@ -144,3 +167,10 @@ class AsyncConnections:
             await connection.disconnect(nowait=True)
             raise
         return Wire(connection)
+
+
+def _is_usable(wire: Wire) -> bool:
+    """Whether calls of this loop can go over ``wire``; one of a loop that has ended is closed."""
+    if wire.loop.is_closed():
+        wire.close()
+    return wire.is_open and wire.loop is asyncio.get_running_loop()

@@ -7,6 +7,7 @@ costs about as much as a call of ours takes in Redis.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from typing import Any
 
@@ -27,12 +28,10 @@ class SyncWire:
 
     def __init__(self, connection: Any, *, timeout: float) -> None:
         self._socket, connection._sock = connection._sock, None
-        # The kernel keeps the time: Python's own timeouts ask it twice more for each call.
-        seconds, rest = divmod(timeout, 1)
-        limit = struct.pack("ll", int(seconds), int(rest * 1e6))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        self._socket.settimeout(None)
+        if isinstance(self._socket, ssl.SSLSocket):  # tries for ever where the kernel says "late"
+            self._socket.settimeout(timeout)
+        else:
+            _let_kernel_time(self._socket, timeout)
         self._reader = hiredis.Reader(replyError=refused.ResponseError, notEnoughData=_MORE)
 
     def send(self, packed: bytes) -> None:
@@ -56,3 +55,12 @@ class SyncWire:
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
+
+
+def _let_kernel_time(plain: socket.socket, timeout: float) -> None:
+    """Bound each call by the kernel's clock: Python's own timeouts ask it twice more each time."""
+    seconds, rest = divmod(timeout, 1)
+    limit = struct.pack("ll", int(seconds), int(rest * 1e6))
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    plain.settimeout(None)

@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, pack
+from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, maker, pack
 from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.sync_wire import SyncWire
 from flume.connection.urls import address, redis_url
@@ -38,7 +38,8 @@ class SyncConnections:
         self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
         self._timeout = timeout
-        self._pool = ConnectionPool.from_url(
+        self._make = maker(
+            ConnectionPool.from_url,
             self.url,
             protocol=2,
             socket_timeout=timeout,
@@ -78,6 +79,8 @@ class SyncConnections:
                     if wire is None or len(under_way) < (1 if command is None else 2):
                         continue
                     reply = wire.receive()
+                    if isinstance(reply, Exception) and is_away(reply):
+                        raise reply  # what is under way went to the wrong server as well
                 except _BROKEN as error:
                     _closed(wire)
                     wire = None
@@ -154,13 +157,13 @@ class SyncConnections:
         return replies
 
     def _take(self) -> SyncWire:
-        if self._pid != os.getpid():  # a fork shares sockets: leave them to the parent
-            self._idle = deque()
+        if self._pid != os.getpid():  # a fork shares connections: they stay the parent's
             self._pid = os.getpid()
+            self.close()
         try:
             return self._idle.pop()
         except IndexError:
-            connection: Any = self._pool.make_connection()
+            connection = self._make()
             connection.connect()
             return SyncWire(connection, timeout=self._timeout)
 

@@ -40,12 +40,22 @@ class Wire(asyncio.Protocol):
         self._transport.write(packed)
         return answered
 
+    def give_up(self, answered: asyncio.Future[Any]) -> None:
+        """Close the connection if it still owes this reply: it answers none behind it either."""
+        if answered in self._waiting:
+            self.close(TimeoutError())
+
     def close(self, error: Exception | None = None) -> None:
-        """Close the connection; calls without a reply end with ``error``."""
-        if self.is_open:
-            self.is_open = False
-            self._transport.close()
-            self._fail(error or refused.ConnectionError("the connection was closed"))
+        """Close the connection at once; calls without a reply end with ``error``."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self.loop.is_closed():  # it can do nothing any more: let go of the socket
+            self._transport.set_protocol(asyncio.Protocol())
+            return
+        # Not ``close``, which would still send what waits, to a server that may be stuck for long.
+        self._transport.abort()
+        self._fail(error or refused.ConnectionError("the connection was closed"))
 
     def data_received(self, data: bytes) -> None:
         """Hand out the replies that ``data`` completes."""
