@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from flume import current_job
 from flume.errors import ServerRefusedError
 from flume.runtime.worker import Worker, WorkerConfig
 from tests.runtime.working import QUEUE, Stage, named
+from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until_async
 
 pytestmark = pytest.mark.usefixtures("emptied")
@@ -163,3 +165,30 @@ async def test_a_wrong_password_ends_the_worker_with_a_clear_error(stage: Stage)
 
 async def _nothing() -> None:
     pass
+
+
+async def test_a_worker_that_redis_left_ends_all_the_same(
+    stage: Stage, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tried to store its last outcome for as long as it lived: until it was killed."""
+    monkeypatch.setattr("flume.runtime.ending.FLUSH_S", 0.2)
+    monkeypatch.setattr("flume.runtime.worker.LEAVE_S", 0.2)
+    started, finish = asyncio.Event(), asyncio.Event()
+
+    async def send() -> None:
+        started.set()
+        await finish.wait()
+
+    handler = named("send", send)
+    config = replace(stage.worker(handler).config, url=proxy.url)
+    worker = Worker(config)
+    run = asyncio.Task(worker.run())
+    await stage.client.enqueue(QUEUE, handler)
+    await started.wait()
+    proxy.refuse()
+    finish.set()
+    worker.stop()
+
+    async with asyncio.timeout(10):
+        await run
+    stage.server.call("FLUSHALL")  # the job's lease has not ended yet

@@ -42,7 +42,7 @@ class Completer:
         keys: Keys,
         link: Link,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None]], Any],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_refused: Callable[[Sequence[bytes]], None],
     ) -> None:
         self._keys = keys
@@ -57,7 +57,8 @@ class Completer:
         self._burials: list[Argument] = []
         self._releases: dict[str, list[Argument]] = {}
         self._is_due = False
-        self._flights: dict[int, Command[list[bytes]]] = {}
+        self._flights: dict[asyncio.Task[None], Command[list[bytes]]] = {}
+        self._gives_up = False
         self._landed = asyncio.Event()
         self._moved_at = 0.0  # monotonic s: when outcomes last began to gather, or were stored
 
@@ -97,6 +98,12 @@ class Completer:
             self._landed.clear()
             await self._landed.wait()
 
+    def give_up(self) -> None:
+        """Send no more.  What is not stored yet is run again once its lease has ended."""
+        self._gives_up = True
+        for flight in self._flights:
+            flight.cancel()
+
     def unstored(self, age: float) -> list[Argument]:
         """Return the outcomes, id and fence in turn, of which none was stored for ``age`` s.
 
@@ -124,13 +131,12 @@ class Completer:
 
     def _send(self) -> None:
         """Start a call for what has gathered, unless enough are under way: then more gathers."""
-        while len(self._flights) < FLIGHTS:
+        while len(self._flights) < FLIGHTS and not self._gives_up:
             command, give_back = self._next()
             if command is None:
                 self._is_due = False
                 break
-            self._flights[id(command)] = command
-            self._spawn(self._fly(command, give_back))
+            self._flights[self._spawn(self._fly(command, give_back))] = command
 
     def _next(self) -> tuple[Command[list[bytes]] | None, Callable[[], None]]:
         if self._completed:
@@ -163,7 +169,7 @@ class Completer:
             logger.exception("outcome_not_stored", extra={"queue": self._keys.queue})
         finally:
             give_back()
-            del self._flights[id(command)]
+            del self._flights[asyncio.current_task()]  # type: ignore[arg-type]
             self._moved_at = time.monotonic()
             self._send()
             self._landed.set()

@@ -66,6 +66,7 @@ async def finish(
             await completer.flush()
     except TimeoutError:  # their leases lapse, and others run them again
         logger.error("outcomes_not_stored", extra={"queue": queue})
+        completer.give_up()
     for claim in late:
         claim.cancel()
 

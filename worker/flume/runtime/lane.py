@@ -95,6 +95,7 @@ class Lane(ABC):
                 error = JobTimeoutError(timeout=job.timeout_s)
                 self._ended(job, error, now - job.started_at)
                 job.is_settled = True
+                self.on_room()  # for other lanes: its place stays taken
             elif over >= 0 and not job.ending:
                 job.ending = "timeout"
                 self.stop_job(job)

@@ -90,6 +90,7 @@ class Settler:
         for job in jobs:
             if self._demand.drop(job):
                 self._released(job, 0.0)
+        self._demand.freed()
 
     def lose(self, jobs: Sequence[HeldJob]) -> list[HeldJob]:
         """Let go of jobs that another worker holds or that were cancelled; return those we had.
@@ -101,6 +102,7 @@ class Settler:
             job.ending, job.is_settled = "lost", True
         if lost:
             report_lost(self._metrics, [job.id for job in lost])
+            self._demand.freed()
         return lost
 
     def _released(self, job: HeldJob, duration: float) -> None:

@@ -69,10 +69,12 @@ class LateJobs:
         """
         oldest = time.monotonic() - AHEAD_WAIT_S
         for lane in self._lanes:
-            while lane.buffer and lane.buffer[0].extended_at < oldest:
+            while True:
                 try:
+                    if lane.buffer[0].extended_at >= oldest:
+                        break
                     job = lane.buffer.popleft()
-                except IndexError:  # the event loop took it
+                except IndexError:  # it is empty, or the last one was started just now
                     break
                 job.is_settled = True  # its lease is not extended any more
                 self._taken.append(job)
