@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -113,3 +114,32 @@ async def test_jobs_whose_queue_was_not_reached_can_be_sent_again(proxy: Proxy) 
             await opened.enqueue_many("email", error.jobs)
 
         assert (await opened.queue("email").counts()).ready == 4
+
+
+async def test_scheduled_jobs_whose_queue_was_not_reached_keep_their_time(proxy: Proxy) -> None:
+    """Sent again as the error says, they were run at once."""
+    later = timedelta(hours=1)
+    proxy.refuse()
+    with Client(proxy.url, timeout=0.2) as client, pytest.raises(ServerUnavailableError) as sync:
+        client.enqueue_in("email", later, SEND)
+    async with AsyncClient(proxy.url, timeout=0.2) as opened:
+        with pytest.raises(ServerUnavailableError) as awaited:
+            await opened.enqueue_in("email", later, SEND)
+        proxy.heal()
+        for error in (sync.value, awaited.value):
+            await opened.enqueue_many("email", error.jobs)
+        counts = await opened.queue("email").counts()
+
+    assert (counts.ready, counts.scheduled) == (0, 2)
+
+
+async def test_a_queue_that_nobody_has_is_told_once_to_all_who_come_at_once(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A slip in its name is seen, and not hundreds of times."""
+    async with AsyncClient(server.url) as client:
+        await asyncio.gather(*(client.enqueue("emial", SEND, number) for number in range(50)))
+        counts = await client.queue("emial").counts()
+
+    assert [record.message for record in caplog.records] == ["queue_unconfigured"]
+    assert (counts.ready, counts.totals["unconfigured"]) == (50, 1)

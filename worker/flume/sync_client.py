@@ -185,7 +185,7 @@ class Client:
         self.close()
 
     def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
-        keys = self._queues.get(queue) or self._open(queue, jobs)
+        keys = self._queues.get(queue) or self._open(queue, jobs, due)
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
@@ -268,16 +268,23 @@ class Client:
             else:
                 reply = self._connections.call(*step)
 
-    def _open(self, queue: str, jobs: Sequence[Job]) -> Keys:
+    def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
-        if recording.active is None:
-            try:
-                is_known = self._insist(lambda: self._drive(operations.opened(keys)))
-            except ServerUnavailableError as error:
-                raise operations.not_sent(error, jobs) from error
-            if not is_known:
-                logger.warning("queue_unconfigured", extra={"queue": queue})
-            self._queues[queue] = keys
+        if recording.active is not None:
+            return keys
+        self._queues[queue] = keys  # at once: who comes meanwhile need not ask as well
+        try:
+            is_known = self._insist(lambda: self._drive(operations.opened(keys)))
+        except BaseException as error:
+            self._queues.pop(queue, None)
+            if not isinstance(error, ServerUnavailableError):
+                raise
+            if due is not None:  # enqueue_many keeps their time only by sending these very calls
+                for call in plan(keys, jobs, self._lanes, limit=self._limit, due=due):
+                    call.is_in_doubt()
+            raise operations.not_sent(error, jobs) from error
+        if not is_known:
+            logger.warning("queue_unconfigured", extra={"queue": queue})
         return keys
 
     def _duplicate(self, keys: Keys, holder: str, refused: Job) -> Job:
