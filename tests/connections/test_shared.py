@@ -62,7 +62,7 @@ async def test_a_call_that_is_not_answered_ends_in_time_and_all_behind_it(
     proxy.heal()
 
     assert [type(error) for error in failed] == [ServerUnavailableError] * 3
-    assert TIMEOUT <= took < 3 * TIMEOUT
+    assert TIMEOUT * 0.9 <= took < 3 * TIMEOUT
     assert await calls.call("PING") == b"PONG"
 
 
@@ -176,16 +176,11 @@ async def test_what_is_no_reply_of_ours_ends_the_connection(answer: bytes) -> No
 
 async def test_a_port_of_something_else_is_told_from_redis() -> None:
     """Its first answer is to what redis-py asks while it connects."""
-
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as listener:
-        calls = AsyncConnections(f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}")
-        with pytest.raises(ServerError, match="Redis at redis://"):
-            await calls.call("PING")
+    with (
+        Scripted(says(b"SSH-2.0-OpenSSH_9.2\r\n"), is_foreign=True) as server,
+        pytest.raises(ServerError, match="Redis at redis://"),
+    ):
+        await AsyncConnections(server.url).call("PING")
 
 
 async def test_a_wrong_password_is_refused_and_not_shown(server: Server) -> None:

@@ -25,13 +25,14 @@ class Scripted:
     """Listens on ``port`` and answers the first connection as the first of ``answers`` says.
 
     The last one counts for all further connections.  What a client says of itself when it
-    connects is answered with OK.
+    connects is answered with OK, unless it ``is_foreign``.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, is_foreign: bool = False) -> None:
         self.connections = 0
         """Opened so far."""
         self._answers = answers
+        self._greets = not is_foreign
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,8 +67,9 @@ class Scripted:
     def _serve(self, client: socket.socket, answer: Answer) -> None:
         with client, contextlib.suppress(OSError):
             for call in _calls(client):
+                is_greeting = self._greets and call[0] == b"CLIENT"
                 try:
-                    client.sendall(b"+OK\r\n" if call[0] == b"CLIENT" else answer(call))
+                    client.sendall(b"+OK\r\n" if is_greeting else answer(call))
                 except HangUp as end:
                     client.sendall(end.part)
                     return
