@@ -67,7 +67,7 @@ def test_nothing_is_claimed_ahead_of_long_jobs() -> None:
     pace, now, ahead = Pace(), 100.0, -1
     for _ in range(10):
         now += 1.0
-        pace.started(1)
+        pace.ended += 1
         ahead = pace.ahead(now)
 
     assert ahead == 0
@@ -78,7 +78,7 @@ def test_short_jobs_are_claimed_ahead_for_a_twentieth_of_a_second() -> None:
     pace, now, ahead = Pace(), 100.0, -1
     for _ in range(20):
         now += 0.1
-        pace.started(1000)
+        pace.ended += 1000
         ahead = pace.ahead(now)
 
     assert 450 <= ahead <= 500
@@ -89,7 +89,7 @@ def test_a_pace_that_broke_off_is_forgotten_within_a_moment() -> None:
     pace, now, ahead = Pace(), 100.0, -1
     for _ in range(20):
         now += 0.1
-        pace.started(1000)
+        pace.ended += 1000
         pace.ahead(now)
     for _ in range(10):
         now += 0.1

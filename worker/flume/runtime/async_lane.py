@@ -61,21 +61,19 @@ class AsyncLane(Lane):
 
     def _fill(self) -> None:
         self._is_filling = True
-        buffer, started = self.buffer, 0
+        buffer = self.buffer
         while self._busy < self.places:
             try:
                 job = buffer.popleft()
             except IndexError:  # also where the heartbeat's thread took the last one
                 break
             if not job.is_settled and self._prepare(job):
-                started += 1
                 if bus.wants(JobStarted):
                     self._announce(job)
                 self._start(job)
                 if not _EAGER:
                     self._loop.call_soon(self._fill_on)
                     break
-        self.pace.started(started)
         self._is_filling = False
 
     def _fill_on(self) -> None:
@@ -107,6 +105,7 @@ class AsyncLane(Lane):
         except BaseException as failure:  # SystemExit of a handler must not end the worker
             error = failure
         self._busy -= 1
+        self.pace.ended += 1
         if job.task is not None:
             job.task = None
             self.running.pop(job.id, None)

@@ -1,4 +1,4 @@
-"""How fast jobs start, and so how far ahead it is right to claim."""
+"""How fast places become free, and so how far ahead it is right to claim."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ WINDOW_S = 0.02
 
 
 class Pace:
-    """Starts per second, by the caller's monotonic clock, forgetting the past within 0.1 s."""
+    """Jobs that end per second, by the caller's monotonic clock; the past is forgotten in 0.1 s.
+
+    Ends, not starts: filling places that were free says nothing about the next free one.
+    """
 
     def __init__(self) -> None:
         self._rate = 0.0
         self._since = 0.0
-        self._started = 0
-
-    def started(self, count: int) -> None:
-        """Count jobs that started."""
-        self._started += count
+        self.ended = 0
+        """Jobs that ended since the last look; a lane raises it, which costs less than a call."""
 
     def ahead(self, now: float) -> int:
         """Return how many jobs start within ``AHEAD_S`` if the pace holds."""
         elapsed = now - self._since
         if elapsed >= WINDOW_S:
-            measured = self._started / elapsed
+            measured = self.ended / elapsed
             weight = min(1.0, elapsed / (5 * WINDOW_S))
             self._rate += (measured - self._rate) * max(weight, 0.5)
-            self._since, self._started = now, 0
+            self._since, self.ended = now, 0
         return int(self._rate * AHEAD_S)

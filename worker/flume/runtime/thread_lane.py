@@ -124,7 +124,7 @@ class ThreadLane(Lane):
         """Settle what the threads have done, in the event loop."""
         self._is_noted = False
         done = self._done
-        self.pace.started(len(done))
+        self.pace.ended += len(done)
         while done:
             job, error, duration = done.popleft()
             self.running.pop(job.id, None)
