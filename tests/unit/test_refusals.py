@@ -43,3 +43,16 @@ def test_a_server_that_is_no_primary_any_more_is_away() -> None:
     assert is_away(refused.ReadOnlyError("You can't write against a read only replica."))
     assert is_away(refused.ResponseError("UNBLOCKED force unblock from blocking operation"))
     assert not is_away(refused.ResponseError("WRONGTYPE Operation against a key"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (refused.ConnectionError("Error 1: certificate verify failed."), "verify failed)."),
+        (ConnectionResetError("the server closed the connection"), "closed the connection)."),
+        (TimeoutError(), "(TimeoutError)."),
+    ],
+)
+def test_why_there_is_no_answer_is_said(error: Exception, reason: str) -> None:
+    """A certificate that is not trusted looked like a server that does not run."""
+    assert reason in str(translate(error, "here"))

@@ -55,9 +55,10 @@ def translate(error: Exception, where: str) -> FlumeError:
     if isinstance(error, refused.ConnectionError | refused.TimeoutError | OSError) or (
         is_away(error)
     ):
+        reason = str(error).rstrip(".")[:200] or type(error).__name__
         return ServerUnavailableError(
-            f"Redis at {where} did not answer ({type(error).__name__}). Check that it runs and "
-            "can be reached from here."
+            f"Redis at {where} did not answer ({reason}). Check that it runs and can be reached "
+            "from here."
         )
     if first == "OOM" or isinstance(error, refused.OutOfMemoryError):
         return ServerFullError(
