@@ -20,6 +20,7 @@ from tests.support.processes import REPOSITORY
 from tests.support.proxy import Proxy
 from tests.support.scripted import Scripted, hangs_up, says
 from tests.support.servers import Server
+from tests.support.waiting import wait_until
 
 FORKING = """
 import os, sys
@@ -177,6 +178,19 @@ def test_replies_to_many_plain_calls_come_in_their_order(sync_calls: SyncConnect
 
     assert (one, last) == (b"1", b"2")
     assert isinstance(error, Exception)
+
+
+def test_a_connection_that_redis_closed_while_it_was_idle_fails_no_call(
+    sync_calls: SyncConnections, proxy: Proxy
+) -> None:
+    """After a restart the first look at a queue failed, once for each connection."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: sync_calls.call("PING"), range(100)))
+    proxy.cut_all()
+    wait_until(lambda: proxy.open == 0)
+
+    assert sync_calls.call("PING") == b"PONG"
+    assert sync_calls.call_all([("PING",)]) == [b"PONG"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

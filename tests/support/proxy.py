@@ -77,6 +77,11 @@ class Proxy:
         """Database 0 of the server, by way of this proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def open(self) -> int:
+        """How many connections stand."""
+        return len(self._links)
+
     def __enter__(self) -> Proxy:
         self._spawn(self._accept)
         return self

@@ -6,6 +6,7 @@ costs about as much as a call of ours takes in Redis.
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import struct
@@ -51,6 +52,12 @@ class SyncWire:
                 raise ConnectionResetError("the server closed the connection")
             reader.feed(data)
         return reply
+
+    def has_ended(self) -> bool:
+        """Whether the server has closed a connection that owes no reply."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Close the connection."""

@@ -105,7 +105,12 @@ class SyncConnections:
             return error
 
     def call(self, *args: Argument) -> Any:
-        """Send one plain command, such as ``"SMEMBERS", key``."""
+        """Send one plain command, such as ``"SMEMBERS", key``.
+
+        Raises:
+            ServerError: One of its kinds, as ``flume.errors`` says.
+        """
+        self._leave_ended()
         reply = self._exchange(args)
         if isinstance(reply, Exception):
             raise translate(reply, self.where) from reply
@@ -117,6 +122,7 @@ class SyncConnections:
         Raises:
             ServerError: If not all of them were answered.
         """
+        self._leave_ended()
         return self._converse(b"".join(map(pack, calls)), len(calls))
 
     def close(self) -> None:
@@ -155,6 +161,18 @@ class SyncConnections:
                 return replies
         self._idle.append(wire)
         return replies
+
+    def _leave_ended(self) -> None:
+        """Close what the server has closed meanwhile.  Scripts are sent again, and need no look."""
+        while self._idle:
+            try:
+                wire = self._idle.pop()
+            except IndexError:  # another thread took it
+                return
+            if not wire.has_ended():
+                self._idle.append(wire)
+                return
+            wire.close()
 
     def _take(self) -> SyncWire:
         if self._pid != os.getpid():  # a fork shares connections: they stay the parent's
