@@ -149,7 +149,7 @@ def test_foreign_keys_are_named_and_everything_goes_on_once_they_are_gone(scene:
         if scene.connections.call("EXISTS", each.key):
             scene.connections.call("RENAME", each.key, f"saved:{each.key}")
         scene.connections.call("SET", each.key, "foreign")
-    scene.connections.call("RENAME", queues_key(), "saved:queues")
+    scene.connections.call("RENAME", queues_key(), f"saved:{queues_key()}")
     scene.connections.call("SET", queues_key(), "foreign")
     began, used = time.monotonic(), scene.seconds()
     refused = [each for each in scene.spoiled if not scene.enqueue(each)]
@@ -157,9 +157,10 @@ def test_foreign_keys_are_named_and_everything_goes_on_once_they_are_gone(scene:
     scene.beat(BEATS)
     share = (scene.seconds() - used) / (time.monotonic() - began)
     for key in [*(each.key for each in scene.spoiled), queues_key()]:
-        scene.connections.call("DEL", key)
         if scene.connections.call("EXISTS", f"saved:{key}"):
-            scene.connections.call("RENAME", f"saved:{key}", key)
+            scene.connections.call("RENAME", f"saved:{key}", key)  # at once: a gap would lose jobs
+        else:
+            scene.connections.call("DEL", key)
     for each in refused:
         assert scene.enqueue(each)
 
