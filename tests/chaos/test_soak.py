@@ -91,7 +91,10 @@ class Crew:
 
     def _start(self) -> None:
         worker = self._stage.worker(
-            max_demand=50, grace=GRACE_SECONDS, max_retries=2, backoff_initial=0.1
+            max_demand=50,
+            grace=GRACE_SECONDS,
+            backoff_initial=0.1,
+            max_crashes=100,  # chance may kill the worker of one suspect again and again
         )
         self._workers.append(worker)
 
