@@ -108,7 +108,7 @@ def print_at_once() -> None:
 @click.option(
     "--grace",
     type=click.FloatRange(0, 86_400),
-    default=55.0,
+    default=50.0,
     envvar="FLUME_GRACE",
     show_default=True,
     help="Seconds to finish what runs after SIGTERM.",

@@ -37,8 +37,9 @@ from flume.runtime.settler import Settler, report_lost
 from flume.runtime.sweeper import LateJobs, sweep
 from flume.runtime.waiting import wait_for
 
-DEFAULT_GRACE_S = 55.0
-"""Seconds to finish what runs after a stop: a pod's default grace of 60 s less its overhead."""
+DEFAULT_GRACE_S = 50.0
+"""Seconds to finish what runs after a stop: a pod's default grace of 60 s less what follows:
+1 for cancelled handlers, 3 for outcomes, 1.5 for the heartbeat, 3 to deregister, at the most."""
 LEAVE_S = 3.0
 """Seconds for the last call, which takes the worker's record."""
 
