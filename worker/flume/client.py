@@ -22,8 +22,7 @@ from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import Call, Due, Lanes, as_job, plan
-from flume.sync_client import RESEND_PAUSE
+from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -225,12 +224,7 @@ class AsyncClient:
         try:
             sent = await self._resend(call.command)
         except ServerUnavailableError as error:
-            call.is_in_doubt()
-            raise ServerUnavailableError(
-                f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
-                "send the error's jobs again with enqueue_many, none gets in twice.",
-                jobs=call.jobs,
-            ) from error
+            raise call.unanswered(error) from error
         except asyncio.CancelledError:
             call.is_in_doubt()
             raise

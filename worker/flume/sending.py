@@ -25,13 +25,16 @@ from flume.commands.client import (
     schedule,
 )
 from flume.commands.command import Argument, Command
-from flume.errors import ConfigurationError, HandlerError, ScheduleError
+from flume.errors import ConfigurationError, HandlerError, ScheduleError, ServerUnavailableError
 from flume.handler import Handler, Ref, ref
 from flume.job import Job
 from flume.keys import Keys
 
 CALL_BYTES = 1024 * 1024
 """Bytes of bodies in one call: a few ms of network, and far below what Redis accepts."""
+
+RESEND_PAUSE = 0.05
+"""Seconds between resends: a proxy that cuts a connection is back at once, a restart is not."""
 
 _MS = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,6 +99,15 @@ class Call:
         self.was_in_doubt = True
         for job in self.jobs:
             job.in_doubt = self
+
+    def unanswered(self, error: ServerUnavailableError) -> ServerUnavailableError:
+        """Note that no answer came, and return what to raise: it carries the jobs."""
+        self.is_in_doubt()
+        return ServerUnavailableError(
+            f"{error} It is not known whether {len(self.jobs)} job(s) were enqueued: "
+            "send the error's jobs again with enqueue_many, none gets in twice.",
+            jobs=self.jobs,
+        )
 
 
 @dataclass(slots=True)

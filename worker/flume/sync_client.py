@@ -21,15 +21,12 @@ from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import Call, Due, Lanes, as_job, call_of, plan
+from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, call_of, plan
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 logger = logging.getLogger("flume.client")
-
-RESEND_PAUSE = 0.05
-"""Seconds between resends: a proxy that cuts a connection is back at once, a restart is not."""
 
 
 class Client:
@@ -201,7 +198,9 @@ class Client:
         for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
             self._lanes.answered(call, sent)
             if sent.holder:
-                duplicates[call.jobs[0].id] = self._duplicate(keys, sent.holder, call.jobs[0])
+                duplicates[call.jobs[0].id] = self._drive(
+                    operations.duplicate(keys, sent.holder, call.jobs[0])
+                )
         return duplicates
 
     def _deliver(self, calls: Iterator[Call], *, overlap: bool) -> Iterator[tuple[Call, Sent]]:
@@ -236,12 +235,7 @@ class Client:
         except ServerUnavailableError as error:
             if call is None:
                 raise
-            call.is_in_doubt()
-            raise ServerUnavailableError(
-                f"{error} It is not known whether {len(call.jobs)} job(s) were enqueued: "
-                "send the error's jobs again with enqueue_many, none gets in twice.",
-                jobs=call.jobs,
-            ) from error
+            raise call.unanswered(error) from error
 
     def _insist(self, send: Callable[[], T]) -> T:
         """Send until there is an answer or the timeout is over."""
@@ -286,11 +280,6 @@ class Client:
         if not is_known:
             logger.warning("queue_unconfigured", extra={"queue": queue})
         return keys
-
-    def _duplicate(self, keys: Keys, holder: str, refused: Job) -> Job:
-        found = self._drive(operations.duplicate(keys, holder, refused))
-        found.is_duplicate = True
-        return found
 
 
 class Queue:
