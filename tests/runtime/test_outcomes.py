@@ -146,6 +146,29 @@ async def test_an_async_job_past_its_timeout_is_cancelled_and_charged(stage: Sta
     assert "longer than its timeout of 0.05 s" in (dead.error or "")
 
 
+async def test_a_timeout_says_where_the_handler_stood(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of its calls hangs is the whole question, and the job's line had an empty answer."""
+    monkeypatch.setattr("flume.origin._app", {__name__.partition(".")[0]})
+    event = asyncio.Event()
+
+    async def hang() -> None:
+        await event.wait()
+
+    handler = named("hang", hang, timeout=timedelta(milliseconds=50), max_retries=0)
+    async with stage.working(handler):
+        await stage.client.enqueue(QUEUE, handler)
+        await stage.until(lambda c: c.dead)
+    (dead,) = await stage.queue.dead.list()
+    await stage.queue.dead.purge()
+
+    (line,) = [record for record in caplog.records if record.message == "job_buried"]
+    number = hang.__code__.co_firstlineno + 1
+    assert line.__dict__["where"] == f"test_outcomes.py:{number} hang"
+    assert "await event.wait()" in (dead.error or "")
+
+
 async def test_a_sync_job_past_its_timeout_is_told(stage: Stage) -> None:
     """A thread cannot be stopped, but it can ask, and then its error is the timeout."""
 

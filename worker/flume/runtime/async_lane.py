@@ -100,8 +100,10 @@ class AsyncLane(Lane):
         try:
             await job.handler.function(*body.args, **body.kwargs)  # type: ignore[union-attr]
         except asyncio.CancelledError as cancelled:
-            is_late = job.ending == "timeout"
-            error = JobTimeoutError(timeout=job.timeout_s) if is_late else cancelled
+            error = cancelled
+            if job.ending == "timeout":  # its traceback says where the handler stood
+                late = JobTimeoutError(timeout=job.timeout_s)
+                error = late.with_traceback(cancelled.__traceback__)
         except BaseException as failure:  # SystemExit of a handler must not end the worker
             error = failure
         self._busy -= 1

@@ -131,7 +131,8 @@ class ThreadLane(Lane):
             if job.is_settled:
                 continue
             if error is not None and job.ending == "timeout":
-                error = JobTimeoutError(timeout=job.timeout_s)
+                late = JobTimeoutError(timeout=job.timeout_s)
+                error = late.with_traceback(error.__traceback__)
             self._ended(job, error, duration)
         self.on_room()
 
