@@ -203,3 +203,60 @@ def test_a_module_that_cannot_be_imported_is_one_sentence(
     assert process.wait() == 2
     assert process.output.startswith(f"flume: the module 'greeting' cannot be imported: {said}")
     assert process.output.count("\n") == 1
+
+
+BROKEN = """\
+import asyncio
+import sqlite3
+from pathlib import Path
+
+from flume import handler, lifespan
+
+
+@lifespan
+async def pools():
+    while not Path({folder!r}, "begun").exists():
+        await asyncio.sleep(0.01)
+    sqlite3.connect("/nowhere/at/all")
+    yield
+
+
+@handler
+def idle() -> None: ...
+"""
+SLOW = """\
+import asyncio
+from pathlib import Path
+
+from flume import handler
+
+
+@handler
+async def greet(folder: str) -> None:
+    Path(folder, "begun").touch()
+    while not Path(folder, "go").exists():
+        await asyncio.sleep(0.01)
+    print("finished")
+"""
+
+
+def test_a_lifespan_that_fails_is_one_sentence_and_the_others_finish(
+    dev: Dev, tmp_path: Path
+) -> None:
+    """The other pipelines' jobs were cut off for it, and it ended in fifty lines of our frames."""
+    second = MANIFEST.replace("greetings", "broken").replace("greeting]", "broken]")
+    (tmp_path / "second.yaml").write_text(second, encoding="utf-8")
+    (tmp_path / "broken.py").write_text(BROKEN.format(folder=str(tmp_path)), encoding="utf-8")
+    (tmp_path / "greeting.py").write_text(SLOW, encoding="utf-8")
+    process = dev(str(tmp_path / "second.yaml"))
+    with client_of(process) as client:
+        client.enqueue("greetings", "greeting.greet", str(tmp_path))
+        process.wait_for_output("worker_failed")
+        (tmp_path / "go").touch()
+
+        assert process.wait() == 1
+    assert "\nfinished\n" in process.output
+    assert "Traceback" not in process.output
+    assert process.output.splitlines()[-1].startswith(
+        "flume: the lifespan broken.pools failed (broken.py:12 pools): OperationalError: unable"
+    )

@@ -6,6 +6,7 @@
     ├── ConfigurationError        a setting or argument that cannot work
     ├── NameRefusedError          a queue, handler or key name outside its character set
     ├── HandlerError              a handler that cannot be registered or found
+    ├── LifespanError             a lifespan of the app raised
     ├── PayloadError              arguments that Redis cannot keep faithfully
     │   ├── NotJsonError          … that do not come back from JSON equal
     │   └── PayloadTooLargeError  … that are longer than the cap
@@ -47,6 +48,10 @@ class NameRefusedError(FlumeError):
 
 class HandlerError(FlumeError):
     """A handler cannot be registered, or is not known here."""
+
+
+class LifespanError(FlumeError):
+    """A lifespan of the app raised, so its worker does not run; the app's error is the cause."""
 
 
 class PayloadError(FlumeError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
-from flume.errors import ConfigurationError
+from flume.errors import ConfigurationError, LifespanError
 from flume.handler import Handler, defined_below
-from flume.origin import place_of
+from flume.origin import note_app, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,42 @@ class Loaded:
         """Run the lifespans' first halves now and their second halves at the end, in reverse."""
         async with AsyncExitStack() as stack:
             for function in self.lifespans:
-                await stack.enter_async_context(asynccontextmanager(function)())
+                await stack.enter_async_context(_opened(function))
             yield
+
+
+@asynccontextmanager
+async def _opened(function: Callable[[], AsyncGenerator[None]]) -> AsyncIterator[None]:
+    """Run one lifespan, around what comes after it.
+
+    Raises:
+        LifespanError: If it raised itself; what it was opened for raises as it is.
+    """
+    passing: BaseException | None = None
+    try:
+        async with asynccontextmanager(function)():
+            try:
+                yield
+            except BaseException as error:
+                passing = error
+                raise
+    except Exception as error:
+        if error is passing:
+            raise
+        name = f"{function.__module__}.{function.__qualname__}"
+        reason = f"{type(error).__name__}: {error}".rstrip(".: ")
+        raise LifespanError(
+            f"the lifespan {name} failed ({_place_in(function, error)}): {reason}. A worker runs "
+            "no job without its lifespans: mend it, or what it needs."
+        ) from error
+
+
+def _place_in(function: Callable[..., Any], error: Exception) -> str:
+    """Return where a lifespan failed; where it begins if the fault is its form."""
+    code: CodeType = function.__code__
+    if any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__)):
+        return place_of(error)
+    return f"{code.co_filename.rpartition('/')[2]}:{code.co_firstlineno} {code.co_name}"
 
 
 def lead_clients(url: str, prefix: str) -> None:
@@ -50,6 +86,7 @@ def load(modules: Iterable[str]) -> Loaded:
         HandlerError: If two handlers claim one name.
     """
     names = tuple(modules)
+    note_app(names)
     if "" not in sys.path:
         sys.path.insert(0, "")
     for name in names:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flume.client import AsyncClient
-from flume.commands.client import Counts
-from flume.errors import ServerUnavailableError
+from flume.origin import place_of
 from flume.runtime.depths import QueueCollector
+from flume.runtime.emptied import stop_when_empty
 from flume.runtime.health import Answer, HealthServer, Pulse
 from flume.runtime.metrics import WorkerCollector
 from flume.runtime.worker import Worker, WorkerConfig
@@ -25,7 +24,6 @@ EXIT_STUCK = 70
 """Every place was taken by a handler that does not return; a new process has free ones."""
 LOOP_BOUND_S = 120.0
 """A loop that has not turned for this long is not coming back; far above any sane callback."""
-EMPTY_POLL_S = 0.2
 
 logger = logging.getLogger("flume.worker")
 
@@ -80,18 +78,41 @@ async def _main(config: ProcessConfig) -> int:
             config.on_start(workers)
         async with contextlib.AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            watching = [tasks.create_task(pulse.run())]
-            runs = [tasks.create_task(worker.run()) for worker in workers]
+            pulsing = tasks.create_task(pulse.run())
+            failures: list[Exception] = []
+            runs = [tasks.create_task(_noted(_run(each), failures)) for each in workers]
+            enders = list(runs)
             if config.until_empty:
-                emptied = _stop_when_empty(workers, awaits_jobs=config.awaits_jobs)
-                watching.append(tasks.create_task(emptied))
-            await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+                emptied = stop_when_empty(workers, awaits_jobs=config.awaits_jobs)
+                enders.append(tasks.create_task(_noted(emptied, failures)))
+            await asyncio.wait(enders, return_when=asyncio.FIRST_COMPLETED)
             for worker in workers:  # one that ended takes the others with it
                 worker.stop()
             await asyncio.wait(runs)
-            for task in watching:
+            for task in (pulsing, *enders):
                 task.cancel()
+    if failures:
+        raise failures[0]  # the cause: the rest was stopped for it
     return EXIT_STUCK if any(worker.is_stuck for worker in workers) else 0
+
+
+async def _run(worker: Worker) -> None:
+    """Run a worker, and log why it failed while others still finish their jobs."""
+    try:
+        await worker.run()
+    except Exception as error:
+        where = place_of(error)
+        extra = {"queue": worker.keys.queue, "error_type": type(error).__name__, "where": where}
+        logger.error("worker_failed", extra=extra)
+        raise
+
+
+async def _noted(work: Coroutine[Any, Any, None], failures: list[Exception]) -> None:
+    """Await ``work`` and note its error: raised here, it would cancel the other workers' jobs."""
+    try:
+        await work
+    except Exception as error:
+        failures.append(error)
 
 
 @contextlib.contextmanager
@@ -154,29 +175,3 @@ def _ready(workers: Sequence[Worker]) -> Answer:
         elif not worker.is_ready:
             reasons.append(f"{worker.keys.queue}: it does not claim")
     return not reasons, "; ".join(reasons) or "ok"
-
-
-async def _stop_when_empty(workers: Sequence[Worker], *, awaits_jobs: bool) -> None:
-    """Stop all workers once none of their queues has anything to run, now or later."""
-    config = workers[0].config
-    async with AsyncClient(config.url, prefix=config.prefix) as client:
-        queues = [client.queue(worker.keys.queue) for worker in workers]
-        while True:
-            await asyncio.sleep(EMPTY_POLL_S)
-            try:
-                counts = [await queue.counts() for queue in queues]
-            except ServerUnavailableError:
-                continue
-            awaits_jobs = awaits_jobs and not any(_has_had_jobs(c) for c in counts)
-            if not awaits_jobs and not any(_left(c) for c in counts):
-                break
-    for worker in workers:
-        worker.stop()
-
-
-def _has_had_jobs(counts: Counts) -> bool:
-    return bool(counts.totals.get("enqueued") or counts.totals.get("scheduled"))
-
-
-def _left(counts: Counts) -> int:
-    return counts.ready + counts.running + counts.scheduled + counts.retrying
