@@ -45,7 +45,7 @@ class AsyncClient:
         max_payload_bytes: Longest encoded job.
 
     Raises:
-        ConfigurationError: If the URL cannot be one of Redis'.
+        ConfigurationError: If the URL cannot be one of Redis', or the timeout is none.
         NameRefusedError: If the prefix cannot start our keys.
     """
 

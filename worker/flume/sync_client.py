@@ -42,7 +42,7 @@ class Client:
         max_payload_bytes: Longest encoded job.
 
     Raises:
-        ConfigurationError: If the URL cannot be one of Redis'.
+        ConfigurationError: If the URL cannot be one of Redis', or the timeout is none.
         NameRefusedError: If the prefix cannot start our keys.
     """
 

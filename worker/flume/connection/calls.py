@@ -20,6 +20,24 @@ CONNECT_TIMEOUT = 5.0
 """Seconds until a connection must stand: longer than a SYN that was lost twice (3 s)."""
 
 
+SHORTEST_TIMEOUT = 0.001
+"""In s.  The kernel counts in µs, and takes a time of 0 for "never"."""
+
+
+def check_timeout(timeout: float) -> float:
+    """Return ``timeout``.
+
+    Raises:
+        ConfigurationError: If it is not a time that can be waited for.
+    """
+    if not SHORTEST_TIMEOUT <= timeout < float("inf"):
+        raise ConfigurationError(
+            f"the timeout is {timeout:g} s: use at least {SHORTEST_TIMEOUT:g}. Calls always have "
+            "one, so that no caller waits for ever."
+        )
+    return timeout
+
+
 def evalsha(command: Command[Any], loaded: Script) -> tuple[Argument, ...]:
     """Return the call by digest, for a script that the server knows."""
     return ("EVALSHA", loaded.sha, len(command.keys), *command.keys, *command.args)

@@ -12,9 +12,9 @@ from redis.backoff import NoBackoff
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, maker, pack
+from flume.connection.calls import CONNECT_TIMEOUT, check_timeout, eval_, evalsha, maker, pack
 from flume.connection.refusals import code_of, foreign, is_away, translate
-from flume.connection.urls import address, redis_url
+from flume.connection.urls import PROTOCOL, address, redis_url
 from flume.connection.wire import Wire
 from flume.errors import FlumeError
 
@@ -27,17 +27,20 @@ class AsyncConnections:
     Args:
         url: Where Redis is; see ``redis_url``.
         timeout: Seconds until a reply must have come.
+
+    Raises:
+        ConfigurationError: If one of them cannot work.
     """
 
     def __init__(self, url: str | None = None, *, timeout: float = 10.0) -> None:
         self.url = redis_url(url)
         self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
-        self._timeout = timeout
+        self._timeout = check_timeout(timeout)
         self._make = maker(
             async_redis.ConnectionPool.from_url,
             self.url,
-            protocol=2,
+            protocol=int(PROTOCOL),
             socket_timeout=None,  # each call has a timeout of its own
             socket_connect_timeout=CONNECT_TIMEOUT,
             retry=Retry(NoBackoff(), 0),

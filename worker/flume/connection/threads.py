@@ -16,10 +16,10 @@ from redis.retry import Retry
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, eval_, evalsha, maker, pack
+from flume.connection.calls import CONNECT_TIMEOUT, check_timeout, eval_, evalsha, maker, pack
 from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.sync_wire import SyncWire
-from flume.connection.urls import address, redis_url
+from flume.connection.urls import PROTOCOL, address, redis_url
 from flume.errors import FlumeError
 
 T = TypeVar("T")
@@ -31,19 +31,22 @@ class SyncConnections:
     Args:
         url: Where Redis is; see ``redis_url``.
         timeout: Seconds until a reply must have come.
+
+    Raises:
+        ConfigurationError: If one of them cannot work.
     """
 
     def __init__(self, url: str | None = None, *, timeout: float = 10.0) -> None:
         self.url = redis_url(url)
         self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
-        self._timeout = timeout
+        self._timeout = check_timeout(timeout)
         self._make = maker(
             ConnectionPool.from_url,
             self.url,
-            protocol=2,
+            protocol=int(PROTOCOL),
             socket_timeout=timeout,
-            socket_connect_timeout=CONNECT_TIMEOUT,
+            socket_connect_timeout=min(CONNECT_TIMEOUT, timeout),
             retry=Retry(NoBackoff(), 0),
         )
         self._idle: deque[SyncWire] = deque()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
+import re
+from urllib.parse import parse_qs, urlsplit
 
 from flume.errors import ConfigurationError
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
+PROTOCOL = "2"
+"""Of RESP.  Replies of 3 have other forms for the same data, which our readers do not expect."""
+
+_DATABASE = re.compile(r"(/([0-9]+/?)?)?")  # redis-py takes anything else for 0
 
 
 def redis_url(url: str | None) -> str:
     """Return ``url``, or the environment's FLUME_REDIS_URL, or the local default.
 
     Raises:
-        ConfigurationError: If it is not a redis://, rediss:// or unix:// URL.
+        ConfigurationError: If it is not a redis://, rediss:// or unix:// URL, or a part of it
+            cannot count as written.
     """
     chosen = url or os.environ.get("FLUME_REDIS_URL") or DEFAULT_URL
     scheme = chosen.partition(":")[0]
@@ -27,6 +33,18 @@ def redis_url(url: str | None) -> str:
         raise ConfigurationError(
             "the Redis URL cannot be read: its port is no number, or its user or password holds "
             "one of / ? # [ ] that is not percent-encoded (%2F %3F %23 %5B %5D)."
+        )
+    parts = urlsplit(chosen)
+    if scheme != "unix" and not _DATABASE.fullmatch(parts.path):
+        raise ConfigurationError(
+            f"the Redis URL names the database {parts.path[1:]!r}, which is no number: use "
+            "redis://host:6379/0."
+        )
+    protocol = parse_qs(parts.query).get("protocol", [PROTOCOL])[0]
+    if protocol != PROTOCOL:
+        raise ConfigurationError(
+            f"the Redis URL asks for protocol={protocol}, and Flume speaks {PROTOCOL}: leave that "
+            "option out."
         )
     return chosen
 
