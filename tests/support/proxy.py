@@ -37,6 +37,8 @@ class _Link:
         self.client = client
         self.server = server
         self.swallows_reply = False
+        self.flows = threading.Event()
+        self.flows.set()
 
     def cut(self) -> None:
         for end in (self.client, self.server):
@@ -114,6 +116,12 @@ class Proxy:
         """Hold back everything; connections stand, and nothing arrives until ``heal``."""
         self._flows.clear()
 
+    def stick(self) -> None:
+        """Hold back what passes over the connections that stand; new ones are not touched."""
+        with self._lock:
+            for link in self._links:
+                link.flows.clear()
+
     def refuse(self) -> None:
         """Cut all connections, and reset each new one."""
         self._refuses = True
@@ -131,6 +139,8 @@ class Proxy:
         """Forward faithfully from now on."""
         with self._lock:
             self._share, self._cuts_left, self._replies_to_drop = 0.0, 0, 0
+            for link in self._links:
+                link.flows.set()
         self._refuses = False
         self._flows.set()
 
@@ -173,6 +183,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := link.client.recv(CHUNK):
                 self._flows.wait()
+                link.flows.wait()
                 fate = Fate.PASS if link.swallows_reply else self._draw_request()
                 if fate is Fate.SWALLOW_REPLY:
                     link.swallows_reply = True
@@ -186,6 +197,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := link.server.recv(CHUNK):
                 self._flows.wait()
+                link.flows.wait()
                 fate = Fate.CUT if link.swallows_reply else self._draw_reply()
                 if fate is not Fate.PASS:
                     self._part(link, link.client, data, fate)

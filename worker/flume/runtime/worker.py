@@ -40,6 +40,8 @@ from flume.runtime.waiting import wait_for
 DEFAULT_GRACE_S = 50.0
 """Seconds to finish what runs after a stop: a pod's default grace of 60 s less what follows:
 1 for cancelled handlers, 3 for outcomes, 1.5 for the heartbeat, 3 to deregister, at the most."""
+BEAT_TIMEOUT_S = 5.0
+"""Longest time for a call of the heartbeat, where leases are long."""
 LEAVE_S = 3.0
 """Seconds for the last call, which takes the worker's record."""
 
@@ -127,7 +129,7 @@ class Worker:
 
     async def _run(self) -> None:
         connections = AsyncConnections(self.config.url)
-        beats = SyncConnections(self.config.url, timeout=5.0)
+        beats = SyncConnections(self.config.url, timeout=_beat_timeout(self.config.settings))
         connections.shift_ms = beats.shift_ms = self.config.shift_ms
         link = Link(self.keys.queue, connections, rng=self._rng)
         try:
@@ -305,6 +307,15 @@ class Worker:
             "stopping": self._stopping.is_set(),
             **self.config.labels,
         }
+
+
+def _beat_timeout(settings: PipelineSettings) -> float:
+    """Return how long a call of the heartbeat may take, in s.
+
+    A lease is extended once a third of it is used up.  Another third for a connection that is
+    stuck leaves the last one for the call over a new connection.
+    """
+    return min(BEAT_TIMEOUT_S, max(1.0, settings.lease_s / 3))
 
 
 def _take_flag(link: Link) -> bool:
