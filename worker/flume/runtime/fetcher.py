@@ -74,7 +74,6 @@ class Fetcher:
         self._blocked: asyncio.Task[Any] | None = None
         self._room = asyncio.Event()
         self.stopping = asyncio.Event()  # only looked at: a signal handler sets it
-        self._refusal = ""
         lane.on_room = demand.freed
         demand.listeners.append(self.look)
 
@@ -181,7 +180,7 @@ class Fetcher:
                 return None
             else:
                 self._link.answered()
-                self._refusal = ""
+                self._link.accepted(self)
                 seconds = time.monotonic() - started
                 if claimed.ids and seconds > late:
                     again = True
@@ -204,8 +203,7 @@ class Fetcher:
         return replace(claimed, ids=[i for i, _ in new], bodies=[body for _, body in new])
 
     def _refused(self, error: ServerError) -> None:
-        if str(error) != self._refusal:  # once for each reason
-            self._refusal = str(error)
+        if self._link.refused(self, error):  # once for each reason, whatever lane it meets
             logger.error("claim_refused", extra={"queue": self._keys.queue, "reason": str(error)})
 
     def _report(self, claimed: Claimed, seconds: float) -> None:
@@ -219,7 +217,7 @@ class Fetcher:
                 bus.publish(event)
 
     async def _wait_for_room(self) -> None:
-        await self._room.wait()
+        await self._room.wait()  # bounded by the sweeper: a timer of its own would cost each time
 
     async def _wait_for_work(self, paused_ms: int) -> None:
         """Block until a marker says that jobs are ready, for a bounded time."""

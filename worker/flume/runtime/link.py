@@ -38,6 +38,7 @@ class Link:
         self._queue = queue
         self._rng = rng
         self._away_since: float | None = None
+        self._refused: dict[object, str] = {}
 
     async def deliver(self, command: Command[T]) -> T:
         """Send ``command`` until Redis answers.
@@ -72,6 +73,17 @@ class Link:
             self._away_since = None
             logger.warning("redis_back", extra={"queue": self._queue, "away_s": round(away, 3)})
             bus.publish(RedisBack(self._queue, away))
+
+    def refused(self, caller: object, error: ServerError) -> bool:
+        """Note that Redis refuses the calls of one part; return whether none was told so yet."""
+        is_new = str(error) not in self._refused.values()
+        self._refused[caller] = str(error)
+        return is_new
+
+    def accepted(self, caller: object) -> None:
+        """Note that Redis does not refuse them any more."""
+        if self._refused:
+            self._refused.pop(caller, None)
 
     @property
     def is_away(self) -> bool:

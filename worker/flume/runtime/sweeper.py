@@ -22,6 +22,7 @@ INTERVAL_S = 0.25
 async def sweep(lanes: Sequence[Lane], on_stuck: Callable[[], None]) -> None:
     """Stop jobs past their timeout, until cancelled; report once when a lane has no place left.
 
+    At each look, whoever waits for room looks again as well.
     One lane is enough: the jobs of its handlers would wait here for ever.
     """
     is_told = False
@@ -30,6 +31,7 @@ async def sweep(lanes: Sequence[Lane], on_stuck: Callable[[], None]) -> None:
         now = time.monotonic()
         for lane in lanes:
             lane.sweep(now)
+            lane.on_room()  # bounds how long a fetcher waits for room, should nobody have told it
         if not is_told and any(lane.is_stuck() for lane in lanes):
             is_told = True
             on_stuck()
