@@ -169,7 +169,10 @@ def test_named_jobs_are_redriven_without_a_question(rig: Rig, server: Server) ->
 
     assert ended.code == 5
     assert ended.out == "2 jobs redriven\n"
-    assert "1 job of the 3 named did not match a dead job" in ended.err
+    assert (
+        "1 of the 3 jobs named with --id was not redriven: orders has no such dead job that can "
+        "be read. See `flume dead list orders`."
+    ) in ended.err
     assert sorted(rig.ready()) == sorted([first, second])
 
 

@@ -56,9 +56,10 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
     environment = {"PYTHONPATH": str(REPOSITORY / "worker"), "PYTHONUNBUFFERED": ""}
     with ExitStack() as stack:
 
-        def start(*arguments: str) -> Process:
+        def start(*arguments: str, variable: str = "") -> Process:
+            given = {**environment, **({"FLUME_REDIS_URL": variable} if variable else {})}
             command = [sys.executable, "-m", "flume", "dev", *arguments, str(manifest)]
-            context = running(command, log=tmp_path / "dev.log", environment=environment)
+            context = running(command, log=tmp_path / "dev.log", environment=given)
             return stack.enter_context(context)
 
         yield start
@@ -183,6 +184,27 @@ def test_the_env_file_counts_for_options_and_for_redis(dev: Dev, tmp_path: Path)
     assert "redis://127.0.0.1:1/0 did not answer" in with_redis.output
     file.write_text("FLUME_LOG_FORMAT=json\n", encoding="utf-8")
     dev("--env-file", str(file)).wait_for_output('"event": "worker_started"')
+
+
+def test_which_redis_is_used_and_why_is_said(dev: Dev, tmp_path: Path) -> None:
+    """A variable that a shell still has made it use that Redis, and nothing said so."""
+    file = tmp_path / "settings.env"
+    file.write_text("FLUME_REDIS_URL=redis://ada:secret@127.0.0.1:1/0\n", encoding="utf-8")
+    url = "redis://:secret@127.0.0.1:1/0"
+    by_variable = dev(variable=url)
+    codes = [by_variable.wait()]
+    codes.append(dev("--redis", url, variable="redis://127.0.0.1:2/0").wait())
+    codes.append(dev("--env-file", str(file)).wait())
+    said = by_variable.output  # of all three, one behind the other
+
+    assert codes == [3, 3, 3]
+    assert "secret" not in said
+    assert [line for line in said.splitlines() if "flume dev" in line] == [
+        "flume dev: uses redis://127.0.0.1:1/0, as FLUME_REDIS_URL says; "
+        "unset it for a Valkey of its own",
+        "flume dev: uses redis://127.0.0.1:1/0, as --redis says",
+        "flume dev: uses redis://127.0.0.1:1/0, as FLUME_REDIS_URL in the --env-file says",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ class HeldJob(msgspec.Struct, eq=False):
     handler: Any = None
     queue: str = ""
     started_at: float = 0.0
-    """Monotonic s; 0 while it waits for a place."""
+    """Monotonic s; 0 until its lane has prepared it.  A sync job that is prepared may still wait
+    for a thread, which sets this again when it begins."""
     timeout_s: float = 0.0
     ending: str = ""
     """Why it is being stopped: ``timeout``, ``lost`` or ``shutdown``."""

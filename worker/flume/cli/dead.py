@@ -103,7 +103,7 @@ def redrive(
         confirm(f"Run {which} in {queue} again?", yes=yes)
     count = letters.redrive(*dict.fromkeys(ids), handler=handler)
     click.echo(f"{plural(count, 'job')} redriven")
-    _all_named(queue, ids, count)
+    _all_named(queue, ids, count, what="redriven")
 
 
 @dead.command("purge")
@@ -126,15 +126,19 @@ def purge(
         confirm(f"Delete {which} in {queue} for good?", yes=yes)
     count = letters.purge(*dict.fromkeys(ids), handler=handler)
     click.echo(f"{plural(count, 'job')} purged")
-    _all_named(queue, ids, count)
+    _all_named(queue, ids, count, what="purged")
 
 
-def _all_named(queue: str, ids: tuple[str, ...], count: int) -> None:
-    missing = len(set(ids)) - count
+def _all_named(queue: str, ids: tuple[str, ...], count: int, *, what: str) -> None:
+    named = len(set(ids))
+    missing = named - count
     if missing > 0:
+        which = "the job" if named == 1 else f"{missing} of the {named} jobs"
+        none = "no such dead job" if missing == 1 else "no such dead jobs"
+        readable = " that can be read" if what == "redriven" else ""
         raise CommandEndedError(
-            f"{plural(missing, 'job')} of the {len(set(ids))} named did not match a dead job of "
-            f"{queue} that can be read.",
+            f"{which} named with --id {'was' if missing == 1 else 'were'} not {what}: {queue} has "
+            f"{none}{readable}. See `flume dead list {queue}`.",
             Exit.NOT_FOUND,
         )
 

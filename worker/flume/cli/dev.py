@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from flume.cli.server import Server, pass_server, server_options
 from flume.cli.worker import logging_options, print_at_once
@@ -58,7 +59,9 @@ def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | 
 @logging_options("text")
 @server_options
 @pass_server
+@click.pass_context
 def dev(
+    ctx: click.Context,
     server: Server,
     /,
     *,
@@ -93,10 +96,22 @@ def dev(
     print_at_once()
     view = _View(config.prefix, quiet=quiet, has_own_server=server.url is None)
     view.configure_logs(log_format, log_level, log_config)
+    if server.url is not None:
+        view.name_redis(server.url, _who_named(ctx))
     try:
         return run_dev(config, on_ready=view.ready, on_start=view.start)
     finally:
         view.close()
+
+
+def _who_named(ctx: click.Context) -> str:
+    """Return who named the Redis that is used in place of an embedded one."""
+    sources = [each.get_parameter_source("url") for each in (ctx, ctx.find_root())]
+    if ParameterSource.COMMANDLINE in sources:
+        return "as --redis says"
+    if ParameterSource.ENVIRONMENT in sources:
+        return "as FLUME_REDIS_URL says; unset it for a Valkey of its own"
+    return "as FLUME_REDIS_URL in the --env-file says"
 
 
 class _View:
@@ -122,6 +137,13 @@ class _View:
             logging.getLogger().handlers[:] = [ConsoleHandler(self._console)]
         if config is None and style == "text" and not self._quiet:
             show_errors(self._console)
+
+    def name_redis(self, url: str, why: str) -> None:
+        """Say which Redis is used: a variable that is still set from another day names it too."""
+        from flume.connection.urls import address, redis_url
+
+        where = address(redis_url(url))
+        self._console.print(f"flume dev: uses {where}, {why}", highlight=False, soft_wrap=True)
 
     def ready(self, url: str, manifests: list[Manifest]) -> None:
         names = ", ".join(manifest.metadata.name for manifest in manifests)
