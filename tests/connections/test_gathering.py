@@ -11,7 +11,7 @@ from flume import AsyncClient, ref
 from flume.codec import Body, encode
 from flume.commands.client import ENQUEUE_AT_ONCE
 from flume.errors import ForeignDataError
-from flume.gathering import Gatherer
+from flume.gathering import FLIGHTS, Gatherer
 from flume.job import Job, new_id
 from flume.sending import Group
 from tests.support.loops import LOOPS
@@ -47,12 +47,18 @@ class Sender:
         """Return a caller for each name."""
         return [self.hand_in(name) for name in names]
 
-    async def hold(self) -> asyncio.Task[bool]:
-        """Return a caller whose call is under way until ``flows`` is set."""
+    async def hold(self) -> list[asyncio.Task[bool]]:
+        """Return callers whose calls are under way, as many as may be, until ``flows`` is set."""
         self.flows.clear()
-        caller = self.hand_in("held")
-        await self.began.wait()
-        return caller
+        callers = []
+        for _ in range(FLIGHTS):
+            callers.append(self.hand_in("held"))
+            await self.began.wait()
+            self.began.clear()
+        return callers
+
+
+HELD = [["held"]] * FLIGHTS
 
 
 async def until_waiting() -> None:
@@ -71,16 +77,38 @@ async def test_callers_who_come_at_once_share_a_call_in_their_order() -> None:
     assert sender.sent == [list("abcde")]
 
 
-async def test_callers_who_come_during_a_call_share_the_next() -> None:
-    """Two calls under way, each with half of them, would cost more."""
+async def test_callers_who_come_while_all_calls_are_under_way_share_the_next() -> None:
+    """More calls under way, each with fewer jobs, would cost more."""
     sender = Sender()
     held = await sender.hold()
     callers = sender.hand_in_all("abc")
     await until_waiting()
     sender.flows.set()
 
-    assert await asyncio.gather(held, *callers) == [True] * 4
-    assert sender.sent == [["held"], list("abc")]
+    assert all(await asyncio.gather(*held, *callers))
+    assert sender.sent == [*HELD, list("abc")]
+
+
+async def test_as_many_callers_as_last_time_go_in_two_halves() -> None:
+    """While Redis works on the jobs of one half, the other half gets its answers."""
+    sender = Sender()
+    held = await sender.hold()
+    callers = sender.hand_in_all("abcdefghij")
+    await until_waiting()
+    sender.flows.set()
+    await asyncio.gather(*held, *callers)
+    await asyncio.gather(*sender.hand_in_all("abcdefghij"))
+
+    assert sender.sent == [*HELD, list("abcdefghij"), list("abcde"), list("fghij")]
+
+
+async def test_two_callers_go_together_however_often_they_come() -> None:
+    """Two calls of one job each would take longer than one of two."""
+    sender = Sender()
+    for _ in range(5):
+        await asyncio.gather(*sender.hand_in_all("ab"))
+
+    assert sender.sent == [list("ab")] * 5
 
 
 async def test_a_full_group_takes_no_more_and_the_next_goes_behind_it() -> None:
@@ -117,8 +145,8 @@ async def test_where_the_leader_is_cancelled_before_its_call_the_others_are_told
     sender.flows.set()
 
     assert answers == [False, False]
-    assert (await held, await later) == (True, True)
-    assert sender.sent == [["held"], ["d"]]
+    assert all(await asyncio.gather(*held, later))
+    assert sender.sent == [*HELD, ["d"]]
 
 
 async def test_where_the_leader_is_cancelled_during_its_call_the_others_are_told() -> None:
@@ -143,11 +171,12 @@ async def test_a_follower_that_is_cancelled_changes_nothing_for_the_others() -> 
     await until_waiting()
     callers[1].cancel()
     sender.flows.set()
-    answers = await asyncio.gather(held, *callers, return_exceptions=True)
+    answers = await asyncio.gather(*callers, return_exceptions=True)
 
-    assert isinstance(answers.pop(2), asyncio.CancelledError)
-    assert answers == [True] * 3
-    assert sender.sent == [["held"], list("abc")]
+    assert isinstance(answers.pop(1), asyncio.CancelledError)
+    assert answers == [True] * 2
+    assert all(await asyncio.gather(*held))
+    assert sender.sent == [*HELD, list("abc")]
 
 
 @pytest.mark.parametrize("loop", LOOPS)
