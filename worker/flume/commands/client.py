@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from flume.commands.command import Argument, Command, number, text, texts
 from flume.keys import Keys
 
@@ -22,8 +24,7 @@ class Sent:
     """Id of the live job that holds the unique key, where that is another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """Where in a sequence of calls one stands, so that a resend is told from a new call."""
 
     name: str
