@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 import flume.keys
-from flume.commands import client, worker
+from flume.commands import client, limit, worker
 from flume.commands.script import read, script
 from tests.support.headers import Part, header, part
 from tests.support.samples import SAMPLES, Sample
@@ -23,11 +23,13 @@ SCRIPTS = sorted(
 )
 INCLUDES = sorted(f"include/{file.name[:-4]}" for file in FOLDER.joinpath("include").iterdir())
 ALL = [*SCRIPTS, *INCLUDES]
+LIMIT = ("define", "refund", "reserve")
+"""Scripts of a rate limit, which has a slot of its own."""
 
 _CALL = re.compile(r"redis\.p?call\(\s*(?:'(?P<command>[A-Z]+)'|command)(?:,\s*(?P<key>[^,)]+))?")
 _FROM_KEYS = re.compile(r"^local ([\w, ]+?) = ((?:(?:KEYS\[\d+\]|\{\}),? ?)+)$", re.MULTILINE)
 _PARAMETERS = re.compile(r"^(?:local )?function \w+\(([\w, ]*)\)", re.MULTILINE)
-_TYPE = re.compile(r"^``flume:(?:\{email\}:)?([a-z_]+)(?::NAME)?``\s+(\w+)", re.MULTILINE)
+_TYPE = re.compile(r"^``flume:(?:\{[\w:]+\}:)?([a-z_]+)(?::NAME)?``\s+(\w+)", re.MULTILINE)
 
 each_sample = pytest.mark.parametrize(
     "sample", SAMPLES, ids=[f"{place}-{s.command.script}" for place, s in enumerate(SAMPLES)]
@@ -49,7 +51,7 @@ def test_every_script_is_built_by_one_command_and_every_command_has_a_script() -
     """The folder of scripts is the list of transitions: nothing is dead, nothing is missing."""
     builders = {
         name
-        for module in (client, worker)
+        for module in (client, limit, worker)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if str(inspect.signature(function).return_annotation).startswith("Command[")
     }
@@ -95,7 +97,8 @@ def test_a_pair_of_keys_belongs_to_one_handler(sample: Sample) -> None:
 def test_all_keys_of_a_command_share_one_slot(sample: Sample) -> None:
     """A Redis Cluster runs a script on one machine; the hash tag keeps a queue together."""
     assert slot("123456789") == 0x31C3 % 16384
-    assert {slot(key) for key in sample.command.keys} == {slot("orders")}
+    tag = "limit:shared" if sample.command.script in LIMIT else "orders"
+    assert {slot(key) for key in sample.command.keys} == {slot(tag)}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from flume.commands.command import Command
+from flume.commands.script import script
 from flume.errors import ForeignDataError
 from tests.support.rig import Rig
-from tests.support.scenarios import SCENARIOS
+from tests.support.scenarios import SCENARIOS, script_of
 
 LOOKED_PAST = {
     "claim": {"suspects", "clock"},
@@ -31,16 +32,19 @@ def test_a_key_of_the_wrong_type_is_named_and_nothing_is_changed(rig: Rig, name:
         rig.connections.shift_ms = 0
         command = SCENARIOS[name](rig)
         key = command.keys[place]
-        rig.call("SET", key, "foreign")
+        rig.call("DEL", key)
+        is_string = script(script_of(name)).key_types(place + 1)[place] == ("string",)
+        kind, content = ("list", [b"foreign"]) if is_string else ("string", b"foreign")
+        rig.call("RPUSH" if is_string else "SET", key, "foreign")
         before = rig.dump()
         refusal = _refusal(rig, command)
 
-        assert rig.content(key) == b"foreign"
+        assert rig.content(key) == content
         if key.split("}:")[1].split(":")[0] in LOOKED_PAST.get(name, ()):
             assert refusal == ""
         else:
             assert f"the key {key} at" in refusal, key
-            assert "is a string, and Flume keeps a" in refusal
+            assert f"is a {kind}, and Flume keeps a" in refusal
             assert rig.dump() == before, key
 
 

@@ -34,6 +34,7 @@ VALUES = (
 )
 SCORES = (b"-inf", b"-1", b"0", b"1.5", b"9007199254740993", b"1e300", b"inf")
 FIELDS = {
+    "callers": ("orders", "emails"),
     "clock": ("beat", "hold", "prune", "turn", "cursor"),
     "pause": ("operator",),
     "settings": ("generation", "json", "owner"),
@@ -51,7 +52,9 @@ def spoil(rig: Rig, key: str, kind: str, value: bytes) -> None:
     call = rig.call
     there = text(call("TYPE", key))
     kind = kind if there == "none" else there
-    if kind == "hash":
+    if kind == "string":
+        call("SET", key, value)
+    elif kind == "hash":
         fields: list[Argument] = [*call("HKEYS", key), *FIELDS.get(_name(key), ()), value]
         call("HSET", key, *(item for field in fields for item in (field, value)))
     elif kind == "list":

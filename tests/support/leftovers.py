@@ -7,14 +7,16 @@ from collections.abc import Iterable
 
 import flume.keys
 
-_DOCUMENTED = re.compile(r"^``flume:(?:\{email\}:)?([a-z_]+(?::NAME)?)``", re.MULTILINE)
+_DOCUMENTED = re.compile(r"^``flume:(?:\{[\w:]+\}:)?([a-z_]+(?::NAME)?)``", re.MULTILINE)
 _KEY = re.compile(r".+?:\{[^}]+\}:([a-z_]+)(:.*)?|.+:(queues)")
 
 LASTING = {
+    "callers",
     "clock",
     "handlers",
     "pause",
     "queues",
+    "ring",
     "senders",
     "settings",
     "stats",

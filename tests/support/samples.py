@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from flume.commands import client, worker
+from flume.commands import client, limit, worker
 from flume.commands.client import Lane, Unique
 from flume.commands.command import Argument, Command
+from flume.commands.limit import Definition, Grant, InForce
 from flume.commands.worker import CLAIM_ROOM, LANE_AGE_MS, WORKER_AGE_MS
-from flume.keys import Keys
+from flume.keys import Keys, LimitKeys
 
 KEYS = Keys("orders", "team:ready:a")
 HANDLERS = ("fax", "send")
 LANE = Lane("lane", 11)
+SHARED = LimitKeys("shared", "team:ready:a")
+OWN = Definition(51, 52000, 53)
+GRANT = Grant(3, 54, 55, 0, InForce(51, 52000, False))
 
 Named = dict[str, Argument]
 
@@ -111,5 +115,26 @@ SAMPLES = (
         {"most": 41, "age": 42, "lane_age": LANE_AGE_MS, "away": WORKER_AGE_MS, "limit": 1000},
     ),
     Sample(worker.register(KEYS, "ada", b"{}"), {"id": "ada", "record": b"{}"}),
+    Sample(
+        limit.reserve(SHARED, "orders", LANE, 56, OWN, step=57),
+        {
+            "queue": "orders",
+            "lane": "lane",
+            "number": 11,
+            "want": 56,
+            "step": 57,
+            "count": 51,
+            "period": 52000,
+            "generation": 53,
+        },
+    ),
+    Sample(
+        limit.refund(SHARED, "orders", LANE, GRANT, 2),
+        {"queue": "orders", "lane": "lane", "number": 11, "epoch": 54, "slot": 55, "n": 2},
+    ),
+    Sample(
+        limit.define(SHARED, "orders", OWN),
+        {"queue": "orders", "count": 51, "period": 52000, "generation": 53},
+    ),
     Sample(worker.deregister(KEYS, 7, "ada", HANDLERS), {"number": 7, "id": "ada"}),
 )

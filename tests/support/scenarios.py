@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flume.commands import client, worker
+from flume.commands import client, limit, worker
 from flume.commands.client import Unique
 from flume.commands.command import Argument, Command
+from flume.commands.limit import Definition
 from flume.job import new_id
+from flume.keys import LimitKeys
 from tests.support.rig import HOUR, LEASE_MS, MINUTE, SILENCE_MS, Rig, Worker, body, interleaved
 
 Scenario = Callable[[Rig], Command[Any]]
@@ -285,6 +287,37 @@ def release(rig: Rig) -> Command[Any]:
 
 
 @scenario
+def define(rig: Rig) -> Command[Any]:
+    """Two queues use the limit; one of them takes it back."""
+    _limited(rig)
+    return limit.define(_shared(rig), "orders", Definition(0, 0, 2))
+
+
+@scenario
+def refund(rig: Rig) -> Command[Any]:
+    """The lane is a new one."""
+    own = _limited(rig)
+    grant = rig.run(limit.reserve(_shared(rig), "orders", rig.lane(), 5, own))
+    return limit.refund(_shared(rig), "orders", rig.lane(), grant, 2)
+
+
+@scenario
+def reserve(rig: Rig) -> Command[Any]:
+    """Some is free; another queue has a share, and one has not used the limit for long."""
+    own = _limited(rig)
+    return limit.reserve(_shared(rig), "orders", rig.lane(), 5, own)
+
+
+@scenario
+def reserve__nothing_free(rig: Rig) -> Command[Any]:
+    """All is taken, and of another period."""
+    own = _limited(rig)
+    rig.run(limit.reserve(_shared(rig), "orders", rig.lane(), 1000, own))
+    own = Definition(10, 2 * MINUTE, 2)
+    return limit.reserve(_shared(rig), "orders", rig.lane(), 5, own)
+
+
+@scenario
 def retry(rig: Rig) -> Command[Any]:
     """One of the jobs is a suspect."""
     ada = _busy(rig)
@@ -301,6 +334,20 @@ def schedule(rig: Rig) -> Command[Any]:
     entries: list[Argument] = [new_id(), body()]
     unique = Unique("ada", MINUTE)
     return client.schedule(rig.keys, rig.lane(), "send", entries, unique, wait_ms=MINUTE)
+
+
+def _shared(rig: Rig) -> LimitKeys:
+    return LimitKeys("shared", rig.keys.prefix)
+
+
+def _limited(rig: Rig) -> Definition:
+    """Let three queues use a limit, one of them long ago; return what two of them say of it."""
+    own = Definition(100, MINUTE, 1)
+    rig.run(limit.reserve(_shared(rig), "faxes", rig.lane(), 5, own))
+    rig.move_clock(2 * HOUR)
+    for queue in ("orders", "emails"):
+        rig.run(limit.reserve(_shared(rig), queue, rig.lane(), 5, own))
+    return own
 
 
 def _busy(rig: Rig) -> Worker:

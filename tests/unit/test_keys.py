@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flume import keys
 from flume.errors import NameRefusedError
-from flume.keys import Keys, check_handler, check_prefix, check_queue, queues_key
+from flume.keys import Keys, LimitKeys, check_handler, check_prefix, check_queue, queues_key
 
 QUEUE = st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?", fullmatch=True)
 PREFIX = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", fullmatch=True)
@@ -108,7 +108,10 @@ def test_every_key_is_in_the_table_of_the_module_and_no_other() -> None:
     table = set(re.findall(r"``(flume:\{email\}:[\w:]+)``", keys.__doc__ or ""))
     made = {key.replace("app.send", "NAME") for key in all_keys(Keys("email"))}
 
+    limit = set(re.findall(r"``(flume:\{limit:KEY\}:\w+)``", keys.__doc__ or ""))
+
     assert table == made
+    assert limit == set(limit_keys(LimitKeys("KEY")))
     assert f"``{queues_key()}``" in (keys.__doc__ or "")
 
 
@@ -116,6 +119,20 @@ def test_the_name_of_all_queues_cannot_be_that_of_a_queue() -> None:
     """It lies outside the braces of every queue."""
     assert queues_key("flume:a") == "flume:a:queues"
     assert "{" not in queues_key()
+
+
+@given(QUEUE, QUEUE)
+def test_the_private_limit_of_a_queue_is_nobody_elses(queue: str, key: str) -> None:
+    """A limit of a user's choice must not be the one that a queue keeps to itself."""
+    private, shared = limit_keys(LimitKeys.private(queue)), limit_keys(LimitKeys(key))
+
+    assert not {*private} & {*shared, *all_keys(Keys(queue)), *all_keys(Keys(key))}
+    assert {key[key.index("{") + 1 : key.index("}")] for key in private} == {f"limit:@{queue}"}
+
+
+def limit_keys(made: LimitKeys) -> list[str]:
+    """Return every key of a rate limit."""
+    return [made.ring, made.callers, made.senders]
 
 
 def all_keys(made: Keys) -> list[str]:

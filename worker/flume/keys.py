@@ -1,7 +1,8 @@
 """Every key that Flume keeps in Redis, and the rules for the names inside them.
 
 All keys of a queue carry the hash tag ``{queue}``, so that one script may touch any of them, also
-in a Redis Cluster.  With the prefix ``flume`` and the queue ``email``:
+in a Redis Cluster; those of a rate limit carry ``{limit:KEY}``, where a limit that no other queue
+shares has the key ``@email``.  With the prefix ``flume`` and the queue ``email``:
 
 =============================  ======  ============================================================
 key                            type    holds
@@ -25,6 +26,9 @@ key                            type    holds
 ``flume:{email}:clock``        hash    beat, hold and prune: times of the queue's housekeeping, ms
 ``flume:{email}:stats``        hash    counters, raised only by real transitions
 ``flume:queues``               set     every queue under this prefix (a slot of its own)
+``flume:{limit:KEY}:ring``     string  the grants of a rate limit's window, counted by slot
+``flume:{limit:KEY}:callers``  hash    queue -> what its settings say, and what it was granted
+``flume:{limit:KEY}:senders``  hash    lane -> its last call and what that was told
 =============================  ======  ============================================================
 """
 
@@ -172,3 +176,31 @@ class Keys:
     @property
     def stats(self) -> str:
         return self._key("stats")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitKeys:
+    """The keys of one rate limit, which queues may share."""
+
+    key: str
+    prefix: str = DEFAULT_PREFIX
+
+    @classmethod
+    def private(cls, queue: str, prefix: str = DEFAULT_PREFIX) -> LimitKeys:
+        """Return the keys of the limit that ``queue`` shares with no other."""
+        return cls(f"@{queue}", prefix)  # no user's key can begin with @
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}:{{limit:{self.key}}}:{name}"
+
+    @property
+    def ring(self) -> str:
+        return self._key("ring")
+
+    @property
+    def callers(self) -> str:
+        return self._key("callers")
+
+    @property
+    def senders(self) -> str:
+        return self._key("senders")

@@ -1,0 +1,121 @@
+"""What is sent about a rate limit: tokens taken before a claim, tokens given back, definitions.
+
+A token is a right to start one job within ``SLACK_MS`` of the moment before its reserve was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flume.commands.client import Lane
+from flume.commands.command import Command
+from flume.keys import LimitKeys
+
+SLACK_MS = 20
+"""The window is longer than the period by this (``include/ring.lua``): the time between a reserve
+and the start of its jobs."""
+
+LOOK_AGAIN_MS = 1000
+"""Who waits for a limit asks again after this at the latest.  What it was told holds unless tokens
+are given back or the limit is raised meanwhile, and of that it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the settings of one queue say about a limit."""
+
+    count: int
+    """Most job starts in a period; 0 (only to ``define``): the queue uses the limit no more."""
+    period_ms: int
+    generation: int
+    """Of the settings: of two definitions of one queue the later one holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The strictest of the definitions that queues have given a limit."""
+
+    count: int
+    """0: no queue uses the limit."""
+    period_ms: int
+    is_mismatch: bool
+    """Whether it is another one than the queue's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The reply of a reserve."""
+
+    count: int
+    """Tokens taken."""
+    epoch: int
+    slot: int
+    wait_ms: int
+    """When asking for the rest is worthwhile; 0: nothing is missing.  See ``LOOK_AGAIN_MS``."""
+    in_force: InForce
+
+
+def _read_grant(reply: Any) -> Grant:
+    count, epoch, slot, wait_ms, *in_force = reply
+    return Grant(count, epoch, slot, wait_ms, _read_in_force(in_force))
+
+
+def _read_in_force(reply: Any) -> InForce:
+    count, period_ms, is_mismatch = reply
+    return InForce(count, period_ms, is_mismatch == 1)
+
+
+def _keys(keys: LimitKeys) -> Sequence[str]:
+    return (keys.ring, keys.callers, keys.senders)
+
+
+def reserve(
+    keys: LimitKeys, queue: str, lane: Lane, want: int, own: Definition, *, step: int = 1
+) -> Command[Grant]:
+    """Take up to ``want`` tokens for jobs of ``queue``; sent again it brings the same ones.
+
+    Args:
+        keys: Of the limit.
+        queue: That asks; queues that ask at the same time get equal parts.
+        lane: Of the caller, which has one call under way at a time.
+        want: Most tokens to take.
+        own: What the queue's settings say; its count is at least 1.
+        step: Take a multiple of this, such as the size of a batch.  Where ``want`` or the limit is
+            smaller than one step, that is the step.
+    """
+    return Command(
+        "reserve",
+        _keys(keys),
+        [queue, lane.name, lane.number, want, step, own.count, own.period_ms, own.generation],
+        _read_grant,
+    )
+
+
+def refund(keys: LimitKeys, queue: str, lane: Lane, grant: Grant, n: int) -> Command[int]:
+    """Give back ``n`` tokens of ``grant`` that no job was started with; sent again it does no more.
+
+    The reply is how many are free again: 0 once the window has left the grant behind.  Whoever
+    waits is not told; a caller that still has jobs asks for tokens again at once.
+    """
+    return Command(
+        "refund",
+        _keys(keys),
+        [queue, lane.name, lane.number, grant.epoch, grant.slot, n],
+        int,
+    )
+
+
+def define(keys: LimitKeys, queue: str, own: Definition) -> Command[InForce]:
+    """Write what the settings of ``queue`` say about a limit; ``count`` 0 takes it back.
+
+    The reply is what holds now.  A definition of which no reserve has made use for an hour counts
+    no more.
+    """
+    return Command(
+        "define",
+        (keys.ring, keys.callers),
+        [queue, own.count, own.period_ms, own.generation],
+        _read_in_force,
+    )

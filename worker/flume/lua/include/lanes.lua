@@ -1,0 +1,23 @@
+-- lanes: the last call of each lane and what it was told, so that a resend is told the same.
+local MOST_LANES, LANE_KEPT_MS = 1000, 60000
+
+-- number, ms, then what the call was told
+local function last_call(told)
+  local number, at, epoch, slot, n, due = string.match(told or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  if not number or #told > 100 then return { number = -1, at = 0, due = 0, n = 0 } end
+  return { number = tonumber(number), at = tonumber(at), epoch = tonumber(epoch), slot = tonumber(slot),
+    n = tonumber(n), due = tonumber(due) }
+end
+
+-- a new lane takes the place of some that are silent for long; there are never more than MOST_LANES
+local function sweep_lanes(senders, now)
+  local some = redis.call('HRANDFIELD', senders, 4, 'WITHVALUES')
+  for i = 1, #some, 2 do
+    if math.abs(now - last_call(some[i + 1]).at) > LANE_KEPT_MS then redis.call('HDEL', senders, some[i]) end
+  end
+end
+
+local function remember(senders, lane, number, now, epoch, slot, n, due)
+  if redis.call('HLEN', senders) >= MOST_LANES and redis.call('HEXISTS', senders, lane) == 0 then return end
+  redis.call('HSET', senders, lane, string.format('%.0f %.0f %.0f %.0f %.0f %.0f', number, now, epoch, slot, n, due))
+end
