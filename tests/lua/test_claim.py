@@ -56,6 +56,35 @@ def test_two_workers_never_get_the_same_job(rig: Rig) -> None:
     assert [job_id for part in taken for job_id in part] == ids
 
 
+def test_a_cancelled_job_that_is_enqueued_again_comes_once(rig: Rig, emptied: None) -> None:
+    """Its entry from before is still in the list, and each of the two brought it."""
+    ids = rig.enqueue(3)
+    rig.cancel(ids[1:2])
+    rig.run(rig.enqueueing(ids[1:2]))
+    ada = rig.worker()
+    taken = ada.claim()
+
+    assert taken.ids == ids
+    assert taken.claimed.bodies == [body()] * 3
+    assert ada.complete(taken) == []
+    assert ada.claim().ids == []
+
+
+def test_its_other_entry_does_not_take_it_from_who_runs_it(rig: Rig, emptied: None) -> None:
+    """Two workers ran it at the same time, and the first one's outcome was refused."""
+    first, again, last = rig.enqueue(3)
+    rig.cancel([again])
+    rig.run(rig.enqueueing([again]))
+    ada, bob = rig.worker("ada"), rig.worker("bob")
+    mine = ada.claim(2)
+    score = rig.score(again)
+    others = bob.claim()
+
+    assert (mine.ids, others.ids) == ([first, again], [last])
+    assert rig.score(again) == score
+    assert ada.complete(mine) == bob.complete(others) == []
+
+
 def test_fences_differ_from_claim_to_claim_and_from_worker_to_worker(rig: Rig) -> None:
     """A job that was given back and claimed again is not the one of the first claim."""
     (job_id,) = rig.enqueue()

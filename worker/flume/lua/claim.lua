@@ -26,12 +26,12 @@
 --@include again
 --@include oldest
 --@include take
+--@include lease
 
 local pause, jobs, running, suspects, alone, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fence, want, room, holds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local score = lease_until(now + ARGV[3], fence)
 local lists = (#KEYS - 6) / 2
-
 if ARGV[6] == '1' then
   local ids, bodies = held_by(running, jobs, fence, score)
   if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
@@ -69,7 +69,7 @@ for _ = 1, 64 + 2 * lists do
   local leases, taken, bytes = take(entries, jobs, score, room - used, ids, bodies)
   if taken == 0 then break end
   redis.call('LPOP', ready, taken) -- first: memory full never refuses it, nor what follows
-  if #leases > 0 then redis.call('ZADD', running, unpack(leases)) end
+  lease(running, leases, ids, bodies)
   if since == 0 then since = head end
   used, want = used + bytes, want - #leases / 2
   average = math.max(64, used / math.max(1, #ids))
