@@ -22,7 +22,7 @@ from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan
+from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan, time_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -231,21 +231,30 @@ class AsyncClient:
         self._lanes.answered(call, sent)
         return sent
 
-    async def _resend(self, command: Command[T]) -> T:
-        return await self._insist(lambda: self._connections.run(command))
+    async def _resend(self, command: Command[T], deadline: float | None = None) -> T:
+        return await self._insist(
+            lambda left: self._connections.run(command, timeout=left), deadline
+        )
 
-    async def _insist(self, send: Callable[[], Awaitable[T]]) -> T:
-        """Send until there is an answer or the timeout is over."""
-        deadline = time.monotonic() + self._timeout
+    async def _insist(
+        self, send: Callable[[float | None], Awaitable[T]], deadline: float | None = None
+    ) -> T:
+        """Send until there is an answer or the time is over: the timeout, where no deadline is.
+
+        ``send`` is told the seconds that are left for it; None stands for the whole timeout.
+        """
+        left = None if deadline is None else time_left(deadline)
+        deadline = time.monotonic() + self._timeout if deadline is None else deadline
         while True:
             try:
-                return await send()
+                return await send(left)
             except ServerUnavailableError:
                 if time.monotonic() + RESEND_PAUSE >= deadline:
                     raise
             await asyncio.sleep(RESEND_PAUSE)
+            left = time_left(deadline)
 
-    async def _drive(self, operation: Operation[T]) -> T:
+    async def _drive(self, operation: Operation[T], deadline: float | None = None) -> T:
         recording.refuse_reading()
         reply = None
         while True:
@@ -255,9 +264,10 @@ class AsyncClient:
                 result: T = ended.value
                 return result
             if isinstance(step, Command):
-                reply = await self._resend(step)
+                reply = await self._resend(step, deadline)
             else:
-                reply = await self._connections.call(*step)
+                left = None if deadline is None else time_left(deadline)
+                reply = await self._connections.call(*step, timeout=left)
 
     async def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
@@ -265,7 +275,10 @@ class AsyncClient:
             return keys
         self._queues[queue] = keys  # at once: who comes meanwhile need not ask as well
         try:
-            is_known = await self._insist(lambda: self._drive(operations.opened(keys)))
+            deadline = time.monotonic() + self._timeout
+            is_known = await self._insist(
+                lambda _: self._drive(operations.opened(keys), deadline), deadline
+            )
         except BaseException as error:
             self._queues.pop(queue, None)
             if not isinstance(error, ServerUnavailableError):

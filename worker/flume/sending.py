@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ CALL_BYTES = 1024 * 1024
 
 RESEND_PAUSE = 0.05
 """Seconds between resends: a proxy that cuts a connection is back at once, a restart is not."""
+
+_LEAST_S = 0.001  # for the last send: a wait of 0 would be none, or one without an end
 
 _MS = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -145,6 +148,11 @@ class Lanes:
                 job.in_doubt = None
         else:
             self._free.append(call.lane)
+
+
+def time_left(deadline: float) -> float:
+    """Return the seconds until ``deadline``, of ``time.monotonic()``, for one more send."""
+    return max(_LEAST_S, deadline - time.monotonic())
 
 
 def as_job(handler: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Job:

@@ -21,7 +21,7 @@ from flume.handler import Handler, Ref
 from flume.job import Job, JobInfo, JobState
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.operations import Operation, WorkerInfo
-from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, call_of, plan
+from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, call_of, plan, time_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -229,26 +229,33 @@ class Client:
             for call in under_way:  # an error left these without an answer
                 call.is_in_doubt()
 
-    def _resend(self, command: Command[T], call: Call | None = None) -> T:
+    def _resend(
+        self, command: Command[T], call: Call | None = None, deadline: float | None = None
+    ) -> T:
         try:
-            return self._insist(lambda: self._connections.run(command))
+            return self._insist(lambda left: self._connections.run(command, timeout=left), deadline)
         except ServerUnavailableError as error:
             if call is None:
                 raise
             raise call.unanswered(error) from error
 
-    def _insist(self, send: Callable[[], T]) -> T:
-        """Send until there is an answer or the timeout is over."""
-        started = time.monotonic()
+    def _insist(self, send: Callable[[float | None], T], deadline: float | None = None) -> T:
+        """Send until there is an answer or the time is over: the timeout, where no deadline is.
+
+        ``send`` is told the seconds that are left for it; None stands for the whole timeout.
+        """
+        left = None if deadline is None else time_left(deadline)
+        deadline = time.monotonic() + self._timeout if deadline is None else deadline
         while True:
             try:
-                return send()
+                return send(left)
             except ServerUnavailableError:
-                if time.monotonic() - started >= self._timeout - RESEND_PAUSE:
+                if time.monotonic() + RESEND_PAUSE >= deadline:
                     raise
             time.sleep(RESEND_PAUSE)
+            left = time_left(deadline)
 
-    def _drive(self, operation: Operation[T]) -> T:
+    def _drive(self, operation: Operation[T], deadline: float | None = None) -> T:
         recording.refuse_reading()
         reply = None
         while True:
@@ -258,9 +265,10 @@ class Client:
                 result: T = ended.value
                 return result
             if isinstance(step, Command):
-                reply = self._resend(step)
+                reply = self._resend(step, deadline=deadline)
             else:
-                reply = self._connections.call(*step)
+                left = None if deadline is None else time_left(deadline)
+                reply = self._connections.call(*step, timeout=left)
 
     def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
@@ -268,7 +276,10 @@ class Client:
             return keys
         self._queues[queue] = keys  # at once: who comes meanwhile need not ask as well
         try:
-            is_known = self._insist(lambda: self._drive(operations.opened(keys)))
+            deadline = time.monotonic() + self._timeout
+            is_known = self._insist(
+                lambda _: self._drive(operations.opened(keys), deadline), deadline
+            )
         except BaseException as error:
             self._queues.pop(queue, None)
             if not isinstance(error, ServerUnavailableError):

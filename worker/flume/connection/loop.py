@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, TypeVar
 
 import redis.asyncio as async_redis
@@ -12,7 +13,15 @@ from redis.backoff import NoBackoff
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, check_timeout, eval_, evalsha, maker, pack
+from flume.connection.calls import (
+    CONNECT_TIMEOUT,
+    SHORTEST_TIMEOUT,
+    check_timeout,
+    eval_,
+    evalsha,
+    maker,
+    pack,
+)
 from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.urls import PROTOCOL, address, redis_url
 from flume.connection.wire import Wire
@@ -70,13 +79,13 @@ class AsyncConnections:
                 raise error from reply
         raise translate(reply, self.where) from reply
 
-    async def call(self, *args: Argument) -> Any:
+    async def call(self, *args: Argument, timeout: float | None = None) -> Any:
         """Send one plain command, such as ``"SMEMBERS", key``; none that blocks.
 
         Raises:
             ServerError: One of its kinds, as ``flume.errors`` says.
         """
-        reply = await self._exchange(args, None)
+        reply = await self._exchange(args, timeout)
         if isinstance(reply, Exception):
             raise translate(reply, self.where) from reply
         return reply
@@ -115,7 +124,9 @@ class AsyncConnections:
         seconds = self._timeout if timeout is None else timeout
         wire = self._shared
         if wire is None or not wire.is_open or wire.loop is not asyncio.get_running_loop():
+            started = time.monotonic()
             wire = await self._share(seconds)
+            seconds = max(SHORTEST_TIMEOUT, seconds - (time.monotonic() - started))
         return await self._answer(wire, call, seconds)
 
     async def _answer(self, wire: Wire, call: tuple[Argument, ...], timeout: float) -> Any:
@@ -139,7 +150,9 @@ class AsyncConnections:
             opening = self._opening
             if opening is None or opening.get_loop() is not asyncio.get_running_loop():
                 return await self._open_shared(timeout)
-            await asyncio.wait([opening])
+            done, _ = await asyncio.wait([opening], timeout=timeout)
+            if not done:
+                raise translate(TimeoutError(), self.where)
             if error := opening.exception():
                 raise error
         return self._shared

@@ -29,11 +29,15 @@ class SyncWire:
 
     def __init__(self, connection: Any, *, timeout: float) -> None:
         self._socket, connection._sock = connection._sock, None
+        self.set_timeout(timeout)
+        self._reader = hiredis.Reader(replyError=refused.ResponseError, notEnoughData=_MORE)
+
+    def set_timeout(self, timeout: float) -> None:
+        """Let each wait from now on last ``timeout`` s at most."""
         if isinstance(self._socket, ssl.SSLSocket):  # tries for ever where the kernel says "late"
             self._socket.settimeout(timeout)
         else:
             _let_kernel_time(self._socket, timeout)
-        self._reader = hiredis.Reader(replyError=refused.ResponseError, notEnoughData=_MORE)
 
     def send(self, packed: bytes) -> None:
         """Send calls."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -16,7 +17,15 @@ from redis.retry import Retry
 
 from flume.commands.command import Argument, Command
 from flume.commands.script import script
-from flume.connection.calls import CONNECT_TIMEOUT, check_timeout, eval_, evalsha, maker, pack
+from flume.connection.calls import (
+    CONNECT_TIMEOUT,
+    SHORTEST_TIMEOUT,
+    check_timeout,
+    eval_,
+    evalsha,
+    maker,
+    pack,
+)
 from flume.connection.refusals import code_of, foreign, is_away, translate
 from flume.connection.sync_wire import SyncWire
 from flume.connection.urls import PROTOCOL, address, redis_url
@@ -52,16 +61,20 @@ class SyncConnections:
         self._idle: deque[SyncWire] = deque()
         self._pid = os.getpid()
 
-    def run(self, command: Command[T]) -> T:
+    def run(self, command: Command[T], *, timeout: float | None = None) -> T:
         """Send ``command`` once and return what its reply says.
+
+        Args:
+            command: What to send.
+            timeout: Seconds for it, connecting included; None: that of these connections.
 
         Raises:
             ServerError: One of its kinds, as ``flume.errors`` says.
         """
         loaded = script(command.script, self.shift_ms)
-        reply = self._exchange(evalsha(command, loaded))
+        reply = self._exchange(evalsha(command, loaded), timeout)
         if isinstance(reply, Exception) and code_of(reply) == "NOSCRIPT":
-            reply = self._exchange(eval_(command, loaded))
+            reply = self._exchange(eval_(command, loaded), timeout)
         return self._read(command, reply)
 
     def run_overlapped(self, commands: Iterable[Command[T]]) -> Iterator[T | FlumeError]:
@@ -107,14 +120,14 @@ class SyncConnections:
         except FlumeError as error:
             return error
 
-    def call(self, *args: Argument) -> Any:
+    def call(self, *args: Argument, timeout: float | None = None) -> Any:
         """Send one plain command, such as ``"SMEMBERS", key``.
 
         Raises:
             ServerError: One of its kinds, as ``flume.errors`` says.
         """
         self._leave_ended()
-        reply = self._exchange(args)
+        reply = self._exchange(args, timeout)
         if isinstance(reply, Exception):
             raise translate(reply, self.where) from reply
         return reply
@@ -142,14 +155,14 @@ class SyncConnections:
                 raise error from reply
         raise translate(reply, self.where) from reply
 
-    def _exchange(self, call: tuple[Argument, ...]) -> Any:
+    def _exchange(self, call: tuple[Argument, ...], timeout: float | None = None) -> Any:
         """Send one call; return its reply, or the error that Redis replied with."""
-        return self._converse(pack(call), 1)[0]
+        return self._converse(pack(call), 1, timeout)[0]
 
-    def _converse(self, packed: bytes, count: int) -> list[Any]:
+    def _converse(self, packed: bytes, count: int, timeout: float | None = None) -> list[Any]:
         wire: SyncWire | None = None
         try:
-            wire = self._take()
+            wire = self._take() if timeout is None else self._take_for(timeout)
             wire.send(packed)
             replies = [wire.receive() for _ in range(count)]
         except _BROKEN as error:
@@ -162,6 +175,8 @@ class SyncConnections:
             if isinstance(reply, Exception) and is_away(reply):
                 wire.close()  # the next call connects again, to another server perhaps
                 return replies
+        if timeout is not None:
+            wire.set_timeout(self._timeout)
         self._idle.append(wire)
         return replies
 
@@ -177,7 +192,7 @@ class SyncConnections:
                 return
             wire.close()
 
-    def _take(self) -> SyncWire:
+    def _take(self, most: float | None = None) -> SyncWire:
         if self._pid != os.getpid():  # a fork shares connections: they stay the parent's
             self._pid = os.getpid()
             self.close()
@@ -185,8 +200,18 @@ class SyncConnections:
             return self._idle.pop()
         except IndexError:
             connection = self._make()
+            if most is not None:  # redis-py times the connecting and each greeting by these
+                connection.socket_timeout = most
+                connection.socket_connect_timeout = min(CONNECT_TIMEOUT, most)
             connection.connect()
             return SyncWire(connection, timeout=self._timeout)
+
+    def _take_for(self, timeout: float) -> SyncWire:
+        """Take a connection that has ``timeout`` for the next call, opening it included."""
+        started = time.monotonic()
+        wire = self._take(timeout)
+        wire.set_timeout(max(SHORTEST_TIMEOUT, timeout - (time.monotonic() - started)))
+        return wire
 
 
 _BROKEN = (refused.RedisError, hiredis.HiredisError, OSError)
