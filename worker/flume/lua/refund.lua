@@ -15,7 +15,9 @@
 --@include now
 --@include ring
 --@include window
+--@include store
 --@include callers
+--@include give_back
 --@include lanes
 
 local ring_key, callers, senders = KEYS[1], KEYS[2], KEYS[3]
@@ -42,12 +44,8 @@ redis.call('HDEL', callers, '') -- first: memory full refuses what follows as a 
 write_ring(ring_key, ring, now, slot, there - n)
 if found then
   local caller = select(3, read_callers({ queue, found }, queue, ring.time))
-  local bucket = math.floor(slot * ring.width / ring.bucket_width)
-  local at = USED + bucket % BUCKETS
-  if bucket <= caller[BUCKET] and bucket > caller[BUCKET] - BUCKETS then
-    caller[at] = math.max(0, caller[at] - n)
-    write_caller(callers, queue, caller)
-  end
+  give_back(caller, ring, slot, n)
+  write_caller(callers, queue, caller)
 end
 if not told then sweep_lanes(senders, now) end
 remember(senders, lane, number, now, epoch, slot, n, last.due)

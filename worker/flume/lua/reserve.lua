@@ -19,11 +19,13 @@
 --@include now
 --@include ring
 --@include window
+--@include store
 --@include epoch
 --@include callers
 --@include promise
 --@include due
 --@include strictest
+--@include usage
 --@include shares
 --@include fair
 --@include note
@@ -44,13 +46,14 @@ if last.number == number and last.epoch then -- its first reply was lost
 end
 
 expire(ring)
-local carried = set_period(ring, period, now)
+set_period(ring, period, now)
 local free = math.max(0, count - ring.total)
 local want = tonumber(ARGV[4])
 local step = math.max(1, math.min(tonumber(ARGV[5]), want, count))
 local part, waiting = fair_part(all, me, ring, free)
 local n = math.max(0, math.min(want, free, part))
 n = n - n % step
+ring.total, ring.added = ring.total + n, ring.added + n
 
 local due = 0 -- when to ask again, by the ring's clock
 if n <= want - step then
@@ -61,10 +64,9 @@ if n <= want - step then
   if starves(me, ring) then due = math.min(due, ring.time + 500) end
 end
 note(me, ring, n, due, waiting)
-ring.total = ring.total + n
 
 redis.call('HDEL', callers, '', unpack(stale)) -- first: memory full refuses what follows as a first write
-write_ring(ring_key, ring, now, ring.slot, carried + cell(ring, ring.slot) + n)
+write_ring(ring_key, ring, now, ring.slot, cell(ring, ring.slot))
 write_caller(callers, queue, me)
 if not told then sweep_lanes(senders, now) end
 remember(senders, lane, number, now, ring.epoch, ring.slot, n, due)

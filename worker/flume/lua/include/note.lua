@@ -1,13 +1,7 @@
 -- note: what a call tells about its queue: tokens it used, its pace, and when it comes again.
 local function note(caller, ring, n, due, waiting)
-  local time, last = ring.time, caller[BUCKET]
-  local newest = ring.bucket - last
-  if newest < 0 or newest > BUCKETS then newest = BUCKETS end
-  for i = ring.bucket - newest + 1, ring.bucket do caller[USED + i % BUCKETS] = 0 end
-  caller[BUCKET] = ring.bucket
-  local at = USED + ring.bucket % BUCKETS
-  caller[at] = math.min(caller[at] + n, 4294967295)
-
+  local time = ring.time
+  add_usage(caller, ring, n)
   caller[PACE], caller[ASKED] = pace(caller, time) + n, time
   if n > 0 then caller[SINCE] = 0 end
   if n == 0 and due > 0 and caller[SINCE] == 0 then caller[SINCE] = time end

@@ -1,21 +1,18 @@
--- shares: how many of the free tokens a queue may take, so that all that ask get as much in a window.
+-- shares: what a queue wants of the window, so that all that ask get as much.
+local SILENT_MS = 1100 -- a queue that is silent for longer has gone: callers ask once a second at least
 local HOLD_MS = 100 -- how long a queue's part waits for it, and how fast its pace is forgotten
-
-local function used(caller, bucket)
-  local sum = 0
-  if caller[BUCKET] > bucket then return 0 end -- counted by another period
-  for i = bucket - BUCKETS + 1, caller[BUCKET] do sum = sum + caller[USED + i % BUCKETS] end
-  return sum
-end
 
 local function pace(caller, time)
   return caller[PACE] * math.exp(math.min(0, caller[ASKED] - time) / HOLD_MS)
 end
 
--- what a queue wants in a window: all it can get while its callers are due, else what its pace foretells
+-- all that it can get while its callers are due, else what its pace foretells
 local function demand(caller, ring)
   local due = ring.time - caller[NEXT]
   if ring.time <= caller[TILL] or (due >= 0 and due <= HOLD_MS) then return math.huge end
+  local since = ring.time - (ring.freed + 1) * ring.width - ring.window -- the last slot came free
+  local is_told = caller[PROMISED] >= ring.freed and ring.time - caller[ASKED] < SILENT_MS
+  if is_told and since <= HOLD_MS then return math.huge end
   return math.floor(pace(caller, ring.time) * ring.window / HOLD_MS)
 end
 
