@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from crew import ChildFailedError, Crew, MailServer
-from flume.sync_client import Queue
+from flume.sync_queue import Queue
 from screen import Screen, State
 
 LOOK_SECONDS = 0.1

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 import flume.keys
-from flume.commands import client, limit, worker
+from flume.commands import client, limit, pausing, worker
 from flume.commands.script import read, script
 from tests.support.headers import Part, header, part
 from tests.support.samples import SAMPLES, Sample
@@ -51,7 +51,7 @@ def test_every_script_is_built_by_one_command_and_every_command_has_a_script() -
     """The folder of scripts is the list of transitions: nothing is dead, nothing is missing."""
     builders = {
         name
-        for module in (client, limit, worker)
+        for module in (client, limit, pausing, worker)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if str(inspect.signature(function).return_annotation).startswith("Command[")
     }

@@ -19,6 +19,7 @@ from tests.support.scenarios import SCENARIOS, script_of
 LOOKED_PAST = {
     "claim": {"suspects", "clock"},
     "claim-again": {"pause", "alone", "clock", "ready", "wake"},
+    "claim-paused": {"jobs", "running", "suspects", "alone"},
     "claim-turn": {"suspects", "ready"},
 }
 """Keys that a call leaves alone in this situation, so that it goes on beside foreign data."""

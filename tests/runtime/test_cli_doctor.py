@@ -81,7 +81,7 @@ def test_rights_that_are_missing_are_listed(user_url: Any) -> None:
     found = _checks(url=url)["rights"]
 
     assert found["verdict"] == "fail"
-    assert found["change"].startswith("ACL SETUSER app +bzpopmin +eval +hdel ")
+    assert found["change"].startswith("ACL SETUSER app +bzpopmin +del +eval +hdel ")
     assert "evalsha" not in found["change"]
     assert "~" not in found["change"]
 

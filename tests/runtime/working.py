@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from flume import Handler, handler
-from flume.client import AsyncClient, AsyncQueue
+from flume.async_queue import AsyncQueue
+from flume.client import AsyncClient
 from flume.commands.client import Counts
 from flume.delivery.python import Loaded
 from flume.pipeline import PipelineSettings

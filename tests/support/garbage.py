@@ -60,6 +60,8 @@ def spoil(rig: Rig, key: str, kind: str, value: bytes) -> None:
     elif kind == "list":
         call("LPUSH", key, value)
         call("RPUSH", key, value)
+    elif kind == "stream":
+        call("XADD", key, "*", value or b"empty", value)
     elif kind == "set":
         call("SADD", key, value)
     else:

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 import flume.keys
 
 _DOCUMENTED = re.compile(r"^``flume:(?:\{[\w:]+\}:)?([a-z_]+(?::NAME)?)``", re.MULTILINE)
-_KEY = re.compile(r".+?:\{[^}]+\}:([a-z_]+)(:.*)?|.+:(queues)")
+_KEY = re.compile(r".+?:\{[^}]+\}:([a-z_]+)(:.*)?|.+:(queues|paused)")
 
 LASTING = {
     "callers",
     "clock",
     "handlers",
     "pause",
+    "paused",
+    "pauses",
     "queues",
     "ring",
     "senders",

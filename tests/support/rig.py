@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flume.codec import Body, encode
-from flume.commands import client, worker
+from flume.commands import client, pausing, worker
 from flume.commands.client import Counts, Found, Lane, Sent, Unique
 from flume.commands.command import Argument, Command, text
 from flume.commands.worker import Beat, Claimed, Reclaimed, Suspicion
@@ -144,6 +144,15 @@ class Rig:
         """Delete jobs of one list or sorted set."""
         return self.run(client.purge(self.keys, source, limit))
 
+    def pause(self, source: str = "client", *, lasts_ms: int = 0, reason: str = "why") -> str:
+        """Pause the queue; return the id of the change."""
+        command = pausing.pause(self.keys, source, lasts_ms=lasts_ms, by="ada", reason=reason)
+        return self.run(command)
+
+    def resume(self, source: str = "client") -> str:
+        """Take one source's pause away; return the id of the change."""
+        return self.run(pausing.resume(self.keys, source))
+
     def worker(self, name: str = "ada") -> Worker:
         """Register a worker, which beats once."""
         number = self.run(worker.register(self.keys, name, b"{}"))
@@ -230,6 +239,8 @@ class Rig:
             return set(self.call("SMEMBERS", key))
         if kind == "zset":
             return self.scores(key)
+        if kind == "stream":
+            return [b" ".join((name, *found)) for name, found in self.call("XRANGE", key, "-", "+")]
         return bytes(self.call("GET", key) or b"")
 
 
@@ -276,6 +287,7 @@ class Worker:
             lease_ms=lease_ms,
             holds=holds,
             again=again,
+            worker_id=self.name,
         )
 
     @property

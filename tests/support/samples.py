@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from flume.commands import client, limit, worker
+from flume.commands import client, limit, pausing, worker
 from flume.commands.client import Lane, Unique
 from flume.commands.command import Argument, Command
 from flume.commands.limit import Definition, Grant, InForce
@@ -86,8 +86,16 @@ SAMPLES = (
     Sample(client.counts(KEYS, HANDLERS)),
     Sample(client.configure(KEYS, "tests", b"{}"), {"owner": "tests", "settings": b"{}"}),
     Sample(
-        worker.claim(KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True),
-        {"fence": 21, "limit": 22, "lease": 23, "room": CLAIM_ROOM, "holds": 24, "again": 1},
+        worker.claim(KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"),
+        {
+            "fence": 21,
+            "limit": 22,
+            "lease": 23,
+            "room": CLAIM_ROOM,
+            "holds": 24,
+            "again": 1,
+            "worker": "ada",
+        },
     ),
     Sample(
         worker.complete(KEYS, [31, 2, "a", "b", 32, 1, "c"], counter="discarded"),
@@ -136,5 +144,11 @@ SAMPLES = (
         limit.define(SHARED, "orders", OWN),
         {"queue": "orders", "count": 51, "period": 52000, "generation": 53},
     ),
+    Sample(
+        pausing.pause(KEYS, "client", lasts_ms=51, by="ada", reason="vendor down"),
+        {"source": "client", "lasts": 51, "by": "ada", "reason": "vendor down"},
+    ),
+    Sample(pausing.resume(KEYS, "client"), {"source": "client"}),
+    Sample(pausing.adopt(KEYS, "all", "0 1 ada why"), {"source": "all", "value": "0 1 ada why"}),
     Sample(worker.deregister(KEYS, 7, "ada", HANDLERS), {"number": 7, "id": "ada"}),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flume.commands import client, limit, worker
+from flume.commands import client, limit, pausing, worker
 from flume.commands.client import Unique
 from flume.commands.command import Argument, Command
 from flume.commands.limit import Definition
@@ -98,11 +98,45 @@ def claim__turn(rig: Rig) -> Command[Any]:
 
 
 @scenario
+def claim__paused(rig: Rig) -> Command[Any]:
+    """Two lists have jobs, and the queue is paused."""
+    claiming = claim(rig)
+    rig.pause()
+    return claiming
+
+
+@scenario
 def claim__again(rig: Rig) -> Command[Any]:
     """The reply of the last claim was lost."""
     ada = _busy(rig)
     ada.claim()
     return ada.claiming(again=True)
+
+
+@scenario
+def adopt(rig: Rig) -> Command[Any]:
+    """The queue is paused, and all queues have been paused anew."""
+    rig.pause("all")
+    return pausing.adopt(rig.keys, "all", "0 1 ada again")
+
+
+@scenario
+def pause(rig: Rig) -> Command[Any]:
+    """One pause is over and one holds."""
+    rig.pause(lasts_ms=1)
+    rig.pause("spec")
+    rig.move_clock(MINUTE)
+    return pausing.pause(rig.keys, "client", by="ada", reason="vendor down")
+
+
+@scenario
+def resume(rig: Rig) -> Command[Any]:
+    """Another pause is over, and something that nobody of ours wrote counts as one."""
+    rig.pause("spec", lasts_ms=1)
+    rig.pause()
+    rig.call("HSET", rig.keys.pause, "stray", "x")
+    rig.move_clock(MINUTE)
+    return pausing.resume(rig.keys, "client")
 
 
 @scenario

@@ -16,6 +16,7 @@ from flume.outcome import Discard, Retry
 if TYPE_CHECKING:
     from flume.client import AsyncClient
     from flume.current import current_job
+    from flume.pausing import PauseInfo
     from flume.sync_client import Client
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "JobInfo",
     "JobState",
     "Options",
+    "PauseInfo",
     "Retry",
     "current_job",
     "handler",
@@ -41,6 +43,7 @@ __all__ = [
 _LAZY = {
     "AsyncClient": "flume.client",
     "Client": "flume.sync_client",
+    "PauseInfo": "flume.pausing",
     "current_job": "flume.current",
 }
 

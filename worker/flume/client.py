@@ -6,22 +6,23 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from flume import operations, recording, tracing
+from flume import operations, pausing, recording, tracing
+from flume.async_queue import AsyncQueue
 from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
-from flume.commands.client import Counts, Sent
+from flume.commands.client import Sent
 from flume.commands.command import Command
 from flume.connection import AsyncConnections
 from flume.errors import ServerUnavailableError
 from flume.gathering import Gatherer
 from flume.handler import Handler, Ref
-from flume.job import Job, JobInfo, JobState
+from flume.job import Job
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
-from flume.operations import Operation, WorkerInfo
+from flume.operations import Nap, Operation
 from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan, time_left
 
 P = ParamSpec("P")
@@ -171,6 +172,37 @@ class AsyncClient:
         """Return the names of all queues under this prefix."""
         return await self._drive(operations.queue_names(self.prefix))
 
+    async def pause_all(
+        self,
+        *,
+        reason: str | None = None,
+        expires_in: timedelta | None = None,
+        wait: bool = False,
+        timeout: float = 10.0,
+        by: str | None = None,
+    ) -> None:
+        """Pause every queue under this prefix, also those to come; one that is paused stays so.
+
+        Arguments and errors are those of ``AsyncQueue.pause``.  ``resume_all`` takes it away.
+        """
+        begun = pausing.pause_all(self.prefix, reason=reason, expires_in=expires_in, by=by)
+        changes = await self._drive(begun)
+        if wait:
+            await self._drive(
+                pausing.acknowledged(self.prefix, changes, what="pause", timeout=timeout)
+            )
+
+    async def resume_all(self, *, wait: bool = False, timeout: float = 10.0) -> None:
+        """Take away what ``pause_all`` set, and no other pause.
+
+        Arguments and errors are those of ``AsyncQueue.resume``.
+        """
+        changes = await self._drive(pausing.resume_all(self.prefix))
+        if wait:
+            await self._drive(
+                pausing.acknowledged(self.prefix, changes, what="resume", timeout=timeout)
+            )
+
     async def close(self) -> None:
         """Close the connections.  The client can be used again."""
         await self._connections.close()
@@ -265,6 +297,9 @@ class AsyncClient:
                 return result
             if isinstance(step, Command):
                 reply = await self._resend(step, deadline)
+            elif isinstance(step, Nap):
+                await asyncio.sleep(step.seconds)
+                reply = None
             else:
                 left = None if deadline is None else time_left(deadline)
                 reply = await self._connections.call(*step, timeout=left)
@@ -290,84 +325,3 @@ class AsyncClient:
         if not is_known:
             logger.warning("queue_unconfigured", extra={"queue": queue})
         return keys
-
-
-class AsyncQueue:
-    """One queue: its counts, its jobs, its dead letters."""
-
-    def __init__(self, client: AsyncClient, name: str) -> None:
-        self.name = check_queue(name)
-        self.dead = AsyncDeadLetters(self)
-        self._client = client
-        self._keys = Keys(name, client.prefix)
-
-    async def counts(self) -> Counts:
-        """Count the jobs by state, all at one moment."""
-        return await self._drive(operations.counts(self._keys))
-
-    async def jobs(self, state: JobState | str, *, limit: int = 100) -> list[JobInfo]:
-        """Return up to ``limit`` jobs of one state, oldest or soonest due first."""
-        return await self._drive(operations.jobs(self._keys, JobState(state), limit=limit))
-
-    async def job(self, job_id: str) -> JobInfo:
-        """Return one job.
-
-        Raises:
-            JobNotFoundError: If there is none; a completed job is forgotten.
-        """
-        return await self._drive(operations.find(self._keys, job_id))
-
-    async def cancel(self, *job_ids: str) -> list[str]:
-        """Cancel jobs; a running async handler is cancelled, a sync one is told.
-
-        Returns:
-            The ids that were waiting or running.
-        """
-        return await self._drive(operations.cancel(self._keys, job_ids))
-
-    async def purge(self, state: JobState | str = JobState.READY) -> int:
-        """Delete all jobs that are ready, scheduled, retrying or dead; return how many."""
-        return await self._drive(operations.purge(self._keys, operations.purgeable(state)))
-
-    async def workers(self) -> list[WorkerInfo]:
-        """Return the workers of this queue that have not left."""
-        return await self._drive(operations.workers(self._keys))
-
-    async def _drive(self, operation: Operation[T]) -> T:
-        return await self._client._drive(operation)
-
-
-class AsyncDeadLetters:
-    """The jobs of a queue that were given up."""
-
-    def __init__(self, queue: AsyncQueue) -> None:
-        self._queue = queue
-
-    async def list(self, *, limit: int = 100, handler: str | None = None) -> list[JobInfo]:
-        """Return up to ``limit`` dead jobs, the newest first, each with its error.
-
-        All of them, or those of one ``handler``.
-        """
-        if handler is not None:
-            of_handler = operations.dead_of(self._queue._keys, handler, limit=limit)
-            return await self._queue._drive(of_handler)
-        operation = operations.jobs(self._queue._keys, JobState.DEAD, limit=limit, newest=True)
-        return await self._queue._drive(operation)
-
-    async def redrive(self, *job_ids: str, handler: str | None = None) -> int:
-        """Make dead jobs ready again, as if they had never run; return how many.
-
-        All of them, those of one ``handler``, or those named.
-        """
-        ids: Sequence[str] | None = job_ids or None
-        operation = operations.redrive(self._queue._keys, handler=handler, ids=ids)
-        return await self._queue._drive(operation)
-
-    async def purge(self, *job_ids: str, handler: str | None = None) -> int:
-        """Delete dead jobs for good; return how many.
-
-        All of them, those of one ``handler``, or those named.
-        """
-        ids: Sequence[str] | None = job_ids or None
-        operation = operations.forget(self._queue._keys, handler=handler, ids=ids)
-        return await self._queue._drive(operation)

@@ -18,6 +18,8 @@
     │   └── ForeignDataError        a key of ours holds what we did not write
     ├── ManifestError             a Pipeline manifest with mistakes
     ├── NotEmptyError             jobs were left when a test's run was given up
+    ├── PauseNotAcknowledgedError a pause binds, and not every worker has said so in time
+    ├── WorkerNotFoundError       no such worker of this queue
     └── JobError                  something about one job
         ├── JobNotFoundError      no such job (a completed job is forgotten)
         ├── UnreadableJobError    a body that cannot be decoded
@@ -30,7 +32,7 @@ What a handler raises to steer, ``Retry`` and ``Discard``, is in ``outcome.py``:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -120,6 +122,35 @@ class ManifestError(FlumeError):
 
 class NotEmptyError(FlumeError):
     """``flume.testing.run_until_empty`` left jobs; the message says which, and why."""
+
+
+class PauseNotAcknowledgedError(FlumeError):
+    """A pause or resume is in force, and live workers have not said in time that they know it.
+
+    ``missing`` has their ids by queue.
+    """
+
+    def __init__(self, what: str, missing: Mapping[str, Sequence[str]], *, timeout: float) -> None:
+        names = "; ".join(f"{queue}: {', '.join(ids)}" for queue, ids in missing.items())
+        count = sum(map(len, missing.values()))
+        super().__init__(
+            f"the {what} is in force, but {count} live worker(s) did not acknowledge it within "
+            f"{timeout:g} s ({names}). They claim by it all the same; what a worker claimed before "
+            "may still start there. Look for a blocked event loop, or wait longer (timeout)."
+        )
+        self.missing = {queue: tuple(ids) for queue, ids in missing.items()}
+        self.timeout = timeout
+
+
+class WorkerNotFoundError(FlumeError):
+    """There is no such worker: it has left, or its id is mistyped."""
+
+    def __init__(self, queue: str, worker_id: str) -> None:
+        super().__init__(
+            f"queue {queue} has no worker {worker_id}. Nothing was changed. List its workers "
+            f"with: flume workers {queue}"
+        )
+        self.worker_id = worker_id
 
 
 class JobError(FlumeError):

@@ -124,6 +124,25 @@ class JobsReclaimed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PipelinePaused(Event):
+    """This worker has learned of a pause that holds for it; once for each source."""
+
+    source: str
+    """``spec``, ``client``, ``all``, or ``worker:`` and this worker's id."""
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResumed(Event):
+    """This worker has learned that a pause was taken away or is over; others may still hold."""
+
+    source: str
+    is_paused: bool
+    """Another source still holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class RedisAway(Event):
     """Redis does not answer; said once, until it is back."""
 

@@ -22,10 +22,12 @@ key                            type    holds
 ``flume:{email}:wake:NAME``    zset    one marker that wakes one idle worker of that handler
 ``flume:{email}:settings``     hash    the live settings and their owner
 ``flume:{email}:pause``        hash    source -> ``until_ms since_ms by reason`` (0: no end)
+``flume:{email}:pauses``       stream  one entry: its id is that of the last pause or resume
 ``flume:{email}:workers``      hash    worker number -> ``seen_ms id record``, ``next`` -> counter
 ``flume:{email}:clock``        hash    beat, hold and prune: times of the queue's housekeeping, ms
 ``flume:{email}:stats``        hash    counters, raised only by real transitions
 ``flume:queues``               set     every queue under this prefix (a slot of its own)
+``flume:paused``               hash    ``all`` -> the pause of every queue (a slot of its own)
 ``flume:{limit:KEY}:ring``     string  the grants of a rate limit's window, counted by slot
 ``flume:{limit:KEY}:callers``  hash    queue -> what its settings say, and what it was granted
 ``flume:{limit:KEY}:senders``  hash    lane -> its last call and what that was told
@@ -97,6 +99,11 @@ def queues_key(prefix: str = DEFAULT_PREFIX) -> str:
     return f"{prefix}:queues"
 
 
+def paused_key(prefix: str = DEFAULT_PREFIX) -> str:
+    """Return the key of the pause that holds for every queue."""
+    return f"{prefix}:paused"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The keys of one queue."""
@@ -164,6 +171,10 @@ class Keys:
     @property
     def pause(self) -> str:
         return self._key("pause")
+
+    @property
+    def pauses(self) -> str:
+        return self._key("pauses")
 
     @property
     def workers(self) -> str:

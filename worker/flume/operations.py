@@ -1,7 +1,7 @@
 """What a client does in more than one call, written once for the sync and the async client.
 
-Each operation is a generator: it yields a ``Command`` or a plain call (a tuple), is sent the
-reply, and returns the result.  Who drives it decides how the call is sent.
+Each operation is a generator: it yields a ``Command``, a plain call (a tuple) or a ``Nap``, is
+sent the reply, and returns the result.  Who drives it decides how the call is sent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,16 @@ from flume.job import Job, JobInfo, JobState
 from flume.keys import Keys, check_handler, queues_key
 
 T = TypeVar("T")
-Step = Command[Any] | tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """A step that only waits: nothing is sent for so many seconds."""
+
+    seconds: float
+
+
+Step = Command[Any] | tuple[Argument, ...] | Nap
 Operation = Generator[Step, Any, T]
 
 PAGE = 200

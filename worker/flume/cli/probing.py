@@ -23,6 +23,7 @@ KEY = "KEY"
 
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     "BZPOPMIN": (KEY, "0.01"),
+    "DEL": (KEY,),
     "EVAL": ("return 1", "1", KEY),
     "EVALSHA": ("0" * 40, "1", KEY),
     "EXISTS": (KEY,),
@@ -36,7 +37,6 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "HSCAN": (KEY, "0"),
     "HSET": (KEY, "f", "v"),
     "HSETNX": (KEY, "f", "v"),
-    "HVALS": (KEY,),
     "LINDEX": (KEY, "0"),
     "LLEN": (KEY,),
     "LPOP": (KEY,),
@@ -50,6 +50,10 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "SMEMBERS": (KEY,),
     "TIME": (),
     "TYPE": (KEY,),
+    "XADD": (KEY, "MAXLEN", "1", "*", "f", "v"),
+    "XLEN": (KEY,),
+    "XREAD": ("COUNT", "1", "STREAMS", KEY, "0-0"),
+    "XREVRANGE": (KEY, "+", "-", "COUNT", "1"),
     "ZADD": (KEY, "XX", "0", "m"),
     "ZCARD": (KEY,),
     "ZMSCORE": (KEY, "m"),

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from flume.commands.client import Lane
-from flume.commands.command import Argument, Command, number, texts
+from flume.commands.command import Argument, Command, number, text, texts
 from flume.keys import Keys
 
 CLAIM_ROOM = 4 * 1024 * 1024
@@ -56,6 +56,12 @@ class Beat:
     prune: bool
     generation: int
     handlers: int
+    now_ms: int
+    """By Redis' clock."""
+    paused_ms: int
+    """Until a pause that holds for this worker ends; 0: not paused, -1: no end."""
+    change: str
+    """Id of the last pause or resume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ def claim(
     lease_ms: int,
     holds: int,
     again: bool = False,
+    worker_id: str = "",
 ) -> Command[Claimed]:
     """Lease up to ``limit`` ready jobs of ``handlers``; ``again`` asks for a lost reply's jobs."""
     return Command(
@@ -102,7 +109,7 @@ def claim(
             keys.clock,
             *_pairs(keys, handlers),
         ],
-        [fence, limit, lease_ms, CLAIM_ROOM, holds, int(again)],
+        [fence, limit, lease_ms, CLAIM_ROOM, holds, int(again), worker_id],
         _read_claimed,
     )
 
@@ -182,9 +189,17 @@ def beat(
     """Say that this worker lives, and learn what is due."""
 
     def read(reply: Any) -> Beat:
-        registered, promote, reclaim_, prune_, generation, handlers, _now = reply
+        registered, promote, reclaim_, prune_, generation, handlers, now, paused, change = reply
         return Beat(
-            registered == 1, promote == 1, reclaim_ == 1, prune_ == 1, number(generation), handlers
+            registered == 1,
+            promote == 1,
+            reclaim_ == 1,
+            prune_ == 1,
+            number(generation),
+            handlers,
+            number(now),
+            paused,
+            text(change),
         )
 
     return Command(
@@ -197,6 +212,8 @@ def beat(
             keys.running,
             keys.settings,
             keys.handlers,
+            keys.pause,
+            keys.pauses,
         ],
         [worker, worker_id, record, lease_ms, int(away), settle_ms],
         read,
@@ -252,7 +269,7 @@ def prune(keys: Keys, *, dead_max_jobs: int, dead_max_age_ms: int) -> Command[li
     """Forget what is too old: dead jobs, lanes and workers."""
     return Command(
         "prune",
-        [keys.dead, keys.jobs, keys.senders, keys.workers, keys.clock],
+        [keys.dead, keys.jobs, keys.senders, keys.workers, keys.clock, keys.pause],
         [dead_max_jobs, dead_max_age_ms, LANE_AGE_MS, WORKER_AGE_MS, 1000],
         list,
     )
@@ -265,4 +282,5 @@ def register(keys: Keys, worker_id: str, record: bytes) -> Command[int]:
 
 def deregister(keys: Keys, worker: int, worker_id: str, handlers: Sequence[str]) -> Command[int]:
     """Take back the record of a worker that leaves in order."""
-    return Command("deregister", [keys.workers, *_pairs(keys, handlers)], [worker, worker_id], int)
+    found = [keys.workers, keys.pause, *_pairs(keys, handlers)]
+    return Command("deregister", found, [worker, worker_id], int)

@@ -7,6 +7,8 @@
 -- KEYS[5]  running    zset   id -> lease deadline and fence
 -- KEYS[6]  settings   hash   live settings of the queue
 -- KEYS[7]  handlers   set    handler names of the queue
+-- KEYS[8]  pause      hash   source -> until_ms since_ms by reason
+-- KEYS[9]  pauses     stream  one entry: its id is that of the last change
 -- ARGV[1]  number     of this worker
 -- ARGV[2]  id         of this worker
 -- ARGV[3]  record     JSON for people
@@ -16,16 +18,19 @@
 --
 -- Returns whether this worker is registered, whether something is due to be
 -- promoted, reclaimed and pruned (1 or 0 each), the generation of the settings,
--- how many handler names the queue has, and now.
+-- how many handler names the queue has, now, ms until a pause ends that holds for
+-- this worker (0: not paused, -1: no end), and the id of the pauses' last change.
 
 --@include now
 --@include fence
 --@include numbers
+--@include pause
+--@include changes
 
 local workers, clock, running = KEYS[1], KEYS[2], KEYS[5]
 local lease = tonumber(ARGV[4])
 local record = redis.call('HGET', workers, ARGV[1])
-if not record or string.match(record, '^%d+ (%S+)') ~= ARGV[2] then return {0, 0, 0, 0, 0, 0, now} end
+if not record or string.match(record, '^%d+ (%S+)') ~= ARGV[2] then return {0, 0, 0, 0, 0, 0, now, 0, '0-0'} end
 
 local function due(key)
   return #redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, 1) > 0
@@ -43,6 +48,7 @@ if now - last > lease / 2 then hold = math.max(hold, now + ARGV[6]) end
 if ARGV[5] == '1' then hold = math.max(hold, now + lease) end
 local generation = whole(redis.call('HGET', KEYS[6], 'generation')) or 0
 local names = redis.call('SCARD', KEYS[7])
+local paused, change = paused_for(KEYS[8], now, ARGV[2]), last_change(KEYS[9])
 local prune = (now - pruned > 10000 or pruned > now) and 1 or 0
 if prune == 1 then pruned = now end
 
@@ -51,4 +57,4 @@ redis.call('HSET', workers, ARGV[1], string.format('%.0f %s %s', now, ARGV[2], A
 redis.call('HSET', clock, 'beat', string.format('%.0f', now), 'hold', string.format('%.0f', hold),
   'prune', string.format('%.0f', pruned))
 local reclaim = ((expired and now >= hold) or far) and 1 or 0
-return {1, promote, reclaim, prune, generation, names, now}
+return {1, promote, reclaim, prune, generation, names, now, paused, change}

@@ -13,6 +13,7 @@
 -- ARGV[4]  room       bytes of bodies in the reply; the first job always fits
 -- ARGV[5]  holds      jobs the worker holds now
 -- ARGV[6]  again      1: the reply of this very claim was lost
+-- ARGV[7]  worker     id: a pause may be its own
 --
 -- Returns now, ms until a pause ends (0: not paused, -1: no end), what to do
 -- about suspects (0 nothing, 1 the one job of this reply runs alone, 2 take no
@@ -27,6 +28,7 @@
 --@include oldest
 --@include take
 --@include lease
+--@include wake
 
 local pause, jobs, running, suspects, alone, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local fence, want, room, holds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -36,8 +38,8 @@ if ARGV[6] == '1' then
   local ids, bodies = held_by(running, jobs, fence, score)
   if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
 end
-local waits = paused_for(pause, now)
-if waits ~= 0 then return {now, waits, 0, 0, {}, {}} end
+local waits = paused_for(pause, now, ARGV[7])
+if waits ~= 0 then return pass_on(7, clock, {now, waits, 0, 0, {}, {}}) end
 redis.call('HLEN', jobs) -- a key of the wrong type is refused here, before the first write
 redis.call('ZCARD', running)
 for i = 8, #KEYS, 2 do redis.call('ZCARD', KEYS[i]) end
@@ -74,7 +76,5 @@ for _ = 1, 64 + 2 * lists do
   used, want = used + bytes, want - #leases / 2
   average = math.max(64, used / math.max(1, #ids))
 end
-for i = 7, #KEYS, 2 do
-  if redis.call('LLEN', KEYS[i]) > 0 then redis.call('ZADD', KEYS[i + 1], 0, '1') end
-end
+wake_next(7)
 return {now, 0, 0, since > 0 and since or now, ids, bodies}

@@ -32,5 +32,5 @@ for i = 8, #KEYS do
   ready[#ready + 1] = head and math.min(now, tonumber(string.match(head, '^%d+')) or now) or 0
 end
 return {now, redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3]),
-  redis.call('ZCARD', KEYS[4]), redis.call('LLEN', KEYS[5]), paused_for(KEYS[7], now),
+  redis.call('ZCARD', KEYS[4]), redis.call('LLEN', KEYS[5]), paused_for(KEYS[7], now, ''),
   totals, ready}

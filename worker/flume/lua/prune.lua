@@ -5,6 +5,7 @@
 -- KEYS[3]  senders    hash   lane -> number and time of its last applied call
 -- KEYS[4]  workers    hash   worker number -> seen_ms id record
 -- KEYS[5]  clock      hash   cursor: where the walk over senders goes on
+-- KEYS[6]  pause      hash   source -> until_ms since_ms by reason
 -- ARGV[1]  most       dead jobs kept
 -- ARGV[2]  age        ms a dead job is kept
 -- ARGV[3]  lane_age   ms a silent lane is remembered
@@ -31,6 +32,7 @@ redis.call('HLEN', jobs)
 local walk = redis.pcall('HSCAN', senders, redis.call('HGET', clock, 'cursor') or '0', 'COUNT', limit)
 if walk.err then walk = redis.call('HSCAN', senders, '0', 'COUNT', limit) end -- no cursor of ours
 local all = redis.call('HGETALL', workers) -- at most 2,048
+redis.call('HLEN', KEYS[6])
 redis.call('HDEL', clock, 'cursor') -- memory full refuses HSET, but not after a first write
 if #old > 0 then
   redis.call('ZREM', dead, unpack(old))
@@ -46,6 +48,7 @@ for i = 1, #all, 2 do
   local seen = whole(string.match(all[i + 1], '^(%d+) ')) -- 'next' has no space
   if all[i] ~= 'next' and (not seen or seen < now - ARGV[4]) then
     gone = gone + redis.call('HDEL', workers, all[i])
+    redis.call('HDEL', KEYS[6], 'worker:' .. (string.match(all[i + 1], '^%d+ (%S+)') or ''))
   end
 end
 return {#old, lanes, gone}

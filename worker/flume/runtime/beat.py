@@ -59,6 +59,8 @@ class Heartbeat:
         on_reclaimed: Told (in this thread) of jobs taken back from others.
         on_late: Told (in this thread) to give back claimed jobs that wait for a place too long;
             returns how many still wait.
+        on_beat: Told (in this thread) what each beat says.
+        on_joining: Called (in this thread) before the worker registers, once its queue is listed.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Heartbeat:
         on_lost: Callable[[Sequence[HeldJob]], None],
         on_reclaimed: Callable[[Reclaimed], None],
         on_late: Callable[[], int],
+        on_beat: Callable[[Beat], None],
+        on_joining: Callable[[], None],
     ) -> None:
         self._keys = keys
         self._connections = connections
@@ -87,7 +91,11 @@ class Heartbeat:
         self._on_lost = on_lost
         self._on_reclaimed = on_reclaimed
         self._on_late = on_late
+        self._on_beat = on_beat
+        self._on_joining = on_joining
         self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._is_asked = False
         self._thread = threading.Thread(target=self._run, name="flume-heartbeat", daemon=True)
         self._failed = False
         self._reported = ""
@@ -102,16 +110,26 @@ class Heartbeat:
     def stop(self) -> None:
         """Stop beating, and wait for the call under way."""
         self._stopping.set()
+        self._woken.set()
         self._thread.join(timeout=INTERVAL_S + 1)
+
+    def soon(self) -> None:
+        """Beat at once; from any thread."""
+        self._is_asked = True
+        self._woken.set()
 
     def _run(self) -> None:
         next_beat = time.monotonic()
         while not self._stopping.is_set():
+            self._woken.clear()
             try:
-                if time.monotonic() >= next_beat:
+                if self._is_asked or time.monotonic() >= next_beat:
+                    self._is_asked = False
                     next_beat = time.monotonic() + INTERVAL_S
                     self._extend()
-                    self._housekeep(self._beat())
+                    beat = self._beat()
+                    self._on_beat(beat)
+                    self._housekeep(beat)
                     self._failed, self._reported = False, ""
                     self.last_beat = time.monotonic()
                 is_waiting = self._on_late()
@@ -121,7 +139,7 @@ class Heartbeat:
                 is_waiting = 0
                 self._refused(error)
             wait = next_beat - time.monotonic()
-            self._stopping.wait(max(0.0, min(wait, AHEAD_WAIT_S) if is_waiting else wait))
+            self._woken.wait(max(0.0, min(wait, AHEAD_WAIT_S) if is_waiting else wait))
 
     def _refused(self, error: Exception) -> None:
         if str(error) == self._reported:  # once for each reason
@@ -187,6 +205,7 @@ class Heartbeat:
             self._connections.call("SADD", queues_key(self._keys.prefix), self._keys.queue)
         except ServerFullError:
             pass  # whoever enqueued has added it, and a full Redis needs workers most
+        self._on_joining()
         record = msgspec.json.encode(self._record())
         number = self._connections.run(commands.register(self._keys, identity.worker_id, record))
         if number < 0:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from flume.commands import worker as commands
+from flume.commands.command import text
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
 from flume.errors import ServerError, ServerUnavailableError
@@ -29,6 +30,8 @@ time one script runs (about 2 ms)."""
 BLOCK_S = 2.0
 """Longest wait for a marker before the lists are looked at again; a marker can be lost with the
 connection that took it.  An idle worker makes one call for this and one for the look."""
+NO_CHANGE = "0-0"
+"""Before the first change of a queue's pauses."""
 REFUSED_WAIT_S = 5.0
 """Wait after an answer that a person must act on, such as a key of the wrong type."""
 
@@ -74,6 +77,16 @@ class Fetcher:
         self._blocked: asyncio.Task[Any] | None = None
         self._room = asyncio.Event()
         self.stopping = asyncio.Event()  # only looked at: a signal handler sets it
+        self._change = NO_CHANGE
+        self._is_paused = False
+        self.begun = 0
+        """Claims sent so far."""
+        self.finished = 0
+        """Of these, how many have ended and handed their jobs on."""
+        self.on_pass: Callable[[], None] = _nothing
+        """Called when claims have finished."""
+        self.on_paused: Callable[[], None] = _nothing
+        """Called when a claim found the queue paused, or not paused any more."""
         lane.on_room = demand.freed
         demand.listeners.append(self.look)
 
@@ -94,6 +107,8 @@ class Fetcher:
         ahead: asyncio.Task[Claimed | None] | None = None
         fence = limit = 0
         while not self.stopping.is_set():
+            self.finished = self.begun - (ahead is not None)
+            self.on_pass()
             if ahead is None:
                 limit = self._limit()
                 if limit <= 0:
@@ -104,6 +119,7 @@ class Fetcher:
             ahead = None
             if self.stopping.is_set():
                 return jobs
+            self._note(claimed)
             if claimed is None:
                 await self._pause(self._rng.uniform(REFUSED_WAIT_S / 2, REFUSED_WAIT_S))
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
@@ -115,8 +131,10 @@ class Fetcher:
                     fence, ahead = self._begin(limit)
                     await asyncio.sleep(0)
                 self._lane.offer(jobs)
+            elif claimed.paused_ms:
+                await self._wait_for_resume(claimed.paused_ms)
             else:
-                await self._wait_for_work(claimed.paused_ms)
+                await self._wait_for_work()
         return [] if ahead is None else self._hold(await ahead, fence, limit)[0]
 
     def _limit(self, offering: int = 0) -> int:
@@ -128,6 +146,7 @@ class Fetcher:
     def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed | None]]:
         holds = len(self._demand.held) + self._demand.claiming
         self._demand.claiming += limit
+        self.begun += 1
         fence = self._identity.next_fence()
         return fence, self._spawn(self._claim(fence, limit, holds))
 
@@ -170,6 +189,7 @@ class Fetcher:
                         lease_ms=self._identity.lease_ms,
                         holds=holds,
                         again=again,
+                        worker_id=self._identity.worker_id,
                     )
                 )
             except ServerUnavailableError as error:
@@ -219,14 +239,36 @@ class Fetcher:
     async def _wait_for_room(self) -> None:
         await self._room.wait()  # bounded by the sweeper: a timer of its own would cost each time
 
-    async def _wait_for_work(self, paused_ms: int) -> None:
+    def _note(self, claimed: Claimed | None) -> None:
+        """Tell at once that a pause began or ended; the heartbeat would find out within 0.5 s."""
+        if claimed is not None and bool(claimed.paused_ms) != self._is_paused:
+            self._is_paused = not self._is_paused
+            self.on_paused()
+
+    async def _wait_for_work(self) -> None:
         """Block until a marker says that jobs are ready, for a bounded time."""
-        seconds = BLOCK_S if paused_ms <= 0 else min(BLOCK_S, paused_ms / 1000 + 0.001)
         await self._pause_with(
             lambda: self._link.connections.block(
-                "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
+                "BZPOPMIN", *self._wakes, f"{BLOCK_S:.3f}", timeout=2 * BLOCK_S
             )
         )
+
+    async def _wait_for_resume(self, paused_ms: int) -> None:
+        """Block until the pauses change, for a bounded time; new jobs wake nobody meanwhile."""
+        ms = round(BLOCK_S * 1000)
+        ms = ms if paused_ms < 0 else min(ms, paused_ms + 1)
+        await self._pause_with(lambda: self._await_change(ms))
+
+    async def _await_change(self, ms: int) -> None:
+        """Wait for a change after the last one seen here, which was seen before the claim.
+
+        Whatever happened between that claim and this call is a change after it.  Reading takes
+        nothing away, so that one resume wakes every paused worker at once.
+        """
+        call = ("XREAD", "COUNT", 1, "BLOCK", ms, "STREAMS", self._keys.pauses, self._change)
+        reply = await self._link.connections.block(*call, timeout=ms / 1000 + BLOCK_S)
+        if reply:
+            self._change = text(reply[0][1][-1][0])
 
     async def _pause(self, seconds: float) -> None:
         await self._pause_with(lambda: asyncio.sleep(seconds))
@@ -241,6 +283,10 @@ class Fetcher:
             self._blocked = None
 
 
+def _nothing() -> None:
+    pass
+
+
 async def _unless_refused(wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     """Wait; an error would end the whole group, and the next claim says it.
 
@@ -248,5 +294,7 @@ async def _unless_refused(wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     """
     try:
         await wait()
-    except ServerError:
+    except ServerUnavailableError:
         await asyncio.sleep(FIRST_WAIT_S)
+    except ServerError:
+        await asyncio.sleep(BLOCK_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -63,13 +64,13 @@ class LateJobs:
         self._on_given_back = on_given_back
         self._taken: list[HeldJob] = []
 
-    def give_back(self) -> int:
-        """Release what waits for too long; return how many still wait.
+    def give_back(self, everything: bool = False) -> int:
+        """Release what waits for too long, or ``everything``; return how many still wait.
 
         Raises:
             ServerError: If Redis did not take them; the next call tries again.
         """
-        oldest = time.monotonic() - AHEAD_WAIT_S
+        oldest = math.inf if everything else time.monotonic() - AHEAD_WAIT_S
         for lane in self._lanes:
             while True:
                 try:

@@ -14,12 +14,13 @@ from random import Random
 from typing import Any
 
 import flume
+from flume.commands import pausing
 from flume.commands import worker as commands
 from flume.commands.worker import Reclaimed
 from flume.connection import AsyncConnections, SyncConnections
 from flume.current import HeldJob
 from flume.delivery.python import Loaded
-from flume.errors import ForeignDataError, ServerError, ServerUnavailableError
+from flume.errors import ConfigurationError, ForeignDataError, ServerError, ServerUnavailableError
 from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
 from flume.keys import DEFAULT_PREFIX, Keys
 from flume.pipeline import PipelineSettings
@@ -33,6 +34,7 @@ from flume.runtime.lane import Lane
 from flume.runtime.lanes import make_lanes
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
+from flume.runtime.pauses import Pauses, adopt
 from flume.runtime.settler import Settler, report_lost
 from flume.runtime.sweeper import LateJobs, sweep
 from flume.runtime.waiting import wait_for
@@ -92,6 +94,8 @@ class Worker:
         self._demand = Demand(settings.max_demand)
         self._lanes: list[Lane] = []
         self._fetchers: list[Fetcher] = []
+        self._pauses: Pauses | None = None
+        self._link: Link | None = None
 
     @property
     def id(self) -> str:
@@ -117,6 +121,37 @@ class Worker:
             self._grace_s = 0.0
         self._was_asked = True
         loop.call_soon_threadsafe(self.stop)
+
+    async def pause(self, *, reason: str = "") -> None:
+        """Let this worker claim nothing until ``resume``; what runs goes on.
+
+        It is kept in Redis beside the other pauses of the queue, until the worker leaves.
+
+        Raises:
+            ConfigurationError: If the worker is not running.
+            ServerError: If Redis does not take it.
+        """
+        source = pausing.worker_source(self.id)
+        command = pausing.pause(self.keys, source, by=self.id, reason=reason)
+        await self._running_link().connections.run(command)
+
+    async def resume(self) -> None:
+        """Take away what ``pause`` set, or a client for this worker only; no other pause.
+
+        Raises:
+            ConfigurationError: If the worker is not running.
+            ServerError: If Redis does not take it.
+        """
+        command = pausing.resume(self.keys, pausing.worker_source(self.id))
+        await self._running_link().connections.run(command)
+
+    def _running_link(self) -> Link:
+        if self._link is None or not self.is_ready:
+            raise ConfigurationError(
+                f"worker {self.id} is not running, so it cannot be paused or resumed: call this "
+                "while run() is under way."
+            )
+        return self._link
 
     async def run(self) -> None:
         """Run until stopped.
@@ -149,6 +184,7 @@ class Worker:
     ) -> tuple[Completer, Settler, Heartbeat]:
         """Make the parts and join them: fetchers, lanes, settler, completer, heartbeat."""
         loop = asyncio.get_running_loop()
+        self._link = link
         completer = Completer(
             self.keys,
             link,
@@ -164,6 +200,17 @@ class Worker:
             rng=self._rng,
         )
         self._lanes = make_lanes(self.config.loaded.handlers, self.config.settings, settler.ended)
+        late = LateJobs(
+            self.keys, beats, self._lanes, lambda jobs: _in_loop(loop, settler.gave_back, jobs)
+        )
+        self._pauses = pauses = Pauses(
+            self.keys,
+            beats,
+            self.id,
+            self._fetchers,
+            in_loop=lambda function: _in_loop(loop, function),
+            give_back=late.give_back,
+        )
         heartbeat = Heartbeat(
             self.keys,
             beats,
@@ -175,14 +222,12 @@ class Worker:
             unstored=completer.unstored,
             on_lost=lambda jobs: _in_loop(loop, self._lose, settler, jobs),
             on_reclaimed=self._reclaimed,
-            on_late=LateJobs(
-                self.keys,
-                beats,
-                self._lanes,
-                lambda jobs: _in_loop(loop, settler.gave_back, jobs),
-            ).give_back,
+            on_late=pauses.give_back,
+            on_beat=pauses.beaten,
+            on_joining=lambda: adopt(beats, self.keys),
         )
-        self._make_fetchers(tasks.create_task, link)
+        pauses.beat_soon = heartbeat.soon
+        self._make_fetchers(tasks.create_task, link, pauses)
         self._measure(link)
         return completer, settler, heartbeat
 
@@ -219,7 +264,7 @@ class Worker:
         logger.info("worker_stopped", extra=extra)
         bus.publish(WorkerStopped(self.keys.queue, self.id, settler.released))
 
-    def _make_fetchers(self, spawn: Callable[..., Any], link: Link) -> None:
+    def _make_fetchers(self, spawn: Callable[..., Any], link: Link, pauses: Pauses) -> None:
         for lane in self._lanes:
             fetcher = Fetcher(
                 self.keys,
@@ -231,6 +276,8 @@ class Worker:
                 spawn=spawn,
                 on_claimed=self.metrics.claimed,
             )
+            fetcher.on_pass = pauses.check
+            fetcher.on_paused = pauses.beat_soon
             self._fetchers.append(fetcher)
 
     async def _register(self, link: Link, heartbeat: Heartbeat) -> None:
@@ -305,6 +352,8 @@ class Worker:
             "concurrency": sum(lane.places for lane in self._lanes),
             "handlers": sorted(self.config.loaded.handlers),
             "stopping": self._stopping.is_set(),
+            "paused": self._pauses is not None and self._pauses.is_paused,
+            "pause_seen": self._pauses.seen if self._pauses is not None else "",
             **self.config.labels,
         }
 
