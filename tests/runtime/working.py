@@ -38,12 +38,13 @@ class Stage:
         *handlers: Handler[..., Any],
         lifespans: tuple[Any, ...] = (),
         grace_s: float = 5.0,
+        queue: str = QUEUE,
         **settings: Any,
     ) -> Worker:
         """Return a worker of these handlers that has not started."""
         loaded = Loaded({item.name: item for item in handlers}, list(lifespans))
         config = WorkerConfig(
-            PipelineSettings(QUEUE, **settings), loaded, self.server.url, grace_s=grace_s, seed=1
+            PipelineSettings(queue, **settings), loaded, self.server.url, grace_s=grace_s, seed=1
         )
         return Worker(config)
 

@@ -86,7 +86,9 @@ SAMPLES = (
     Sample(client.counts(KEYS, HANDLERS)),
     Sample(client.configure(KEYS, "tests", b"{}"), {"owner": "tests", "settings": b"{}"}),
     Sample(
-        worker.claim(KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"),
+        worker.claim(
+            KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"
+        ),
         {
             "fence": 21,
             "limit": 22,

@@ -86,7 +86,7 @@ class Fetcher:
         self.on_pass: Callable[[], None] = _nothing
         """Called when claims have finished."""
         self.on_paused: Callable[[], None] = _nothing
-        """Called when a claim found the queue paused, or not paused any more."""
+        """Called when the pauses changed, as far as it is seen here."""
         lane.on_room = demand.freed
         demand.listeners.append(self.look)
 
@@ -107,8 +107,7 @@ class Fetcher:
         ahead: asyncio.Task[Claimed | None] | None = None
         fence = limit = 0
         while not self.stopping.is_set():
-            self.finished = self.begun - (ahead is not None)
-            self.on_pass()
+            self._passed(under_way=ahead is not None)
             if ahead is None:
                 limit = self._limit()
                 if limit <= 0:
@@ -120,6 +119,8 @@ class Fetcher:
             if self.stopping.is_set():
                 return jobs
             self._note(claimed)
+            if not jobs:  # else once they are handed on
+                self._passed(under_way=False)
             if claimed is None:
                 await self._pause(self._rng.uniform(REFUSED_WAIT_S / 2, REFUSED_WAIT_S))
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
@@ -239,6 +240,10 @@ class Fetcher:
     async def _wait_for_room(self) -> None:
         await self._room.wait()  # bounded by the sweeper: a timer of its own would cost each time
 
+    def _passed(self, *, under_way: bool) -> None:
+        self.finished = self.begun - under_way
+        self.on_pass()
+
     def _note(self, claimed: Claimed | None) -> None:
         """Tell at once that a pause began or ended; the heartbeat would find out within 0.5 s."""
         if claimed is not None and bool(claimed.paused_ms) != self._is_paused:
@@ -269,6 +274,7 @@ class Fetcher:
         reply = await self._link.connections.block(*call, timeout=ms / 1000 + BLOCK_S)
         if reply:
             self._change = text(reply[0][1][-1][0])
+            self.on_paused()
 
     async def _pause(self, seconds: float) -> None:
         await self._pause_with(lambda: asyncio.sleep(seconds))

@@ -1,0 +1,351 @@
+"""Pausing and resuming: what a client asks for, and what workers make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flume import Client, events
+from flume.async_queue import AsyncQueue
+from flume.errors import (
+    ConfigurationError,
+    ForeignDataError,
+    PauseNotAcknowledgedError,
+    ServerFullError,
+    WorkerNotFoundError,
+)
+from flume.keys import Keys
+from flume.runtime.fetcher import BLOCK_S
+from tests.runtime.working import QUEUE, Stage, named
+from tests.support.servers import Server
+from tests.support.waiting import wait_until_async
+
+ACKNOWLEDGED_S = 0.6
+"""A beat and a little: by then every live worker has said that it knows of a pause."""
+
+
+async def _nothing() -> None:
+    pass
+
+
+HANDLER = named("nothing", _nothing)
+
+
+async def test_a_worker_that_starts_while_paused_never_claims(stage: Stage) -> None:
+    """A rolling deploy in a pause must not run what the pause holds back."""
+    await stage.queue.pause()
+    await stage.client.enqueue_many(QUEUE, [HANDLER.job() for _ in range(5)])
+    before = _ready(stage)
+    async with stage.working(HANDLER) as worker:
+        await _acknowledged(stage, worker.id)
+        for _ in range(20):  # each change makes a paused worker claim again
+            await stage.queue.pause(wait=True)
+
+        # A job that was claimed and given back has another time in its entry.
+        assert _ready(stage) == before
+        await stage.queue.resume()
+        assert (await stage.until_empty()).totals["completed"] == 5
+
+
+async def test_a_pause_that_was_awaited_lets_nothing_start(stage: Stage) -> None:
+    """Whoever waits goes on to change the database that the handlers use."""
+    starts: list[float] = []
+
+    async def noted() -> None:
+        starts.append(time.monotonic())
+        await asyncio.sleep(0.001)
+
+    handler = named("noted", noted)
+    async with stage.working(handler, max_demand=50, concurrency=2):
+        await stage.client.enqueue_many(QUEUE, [handler.job() for _ in range(5000)])
+        await wait_until_async(lambda: len(starts) > 100)
+        before = time.monotonic()
+        await stage.queue.pause(wait=True)
+        paused = time.monotonic()
+        counts = await stage.until(lambda c: not c.running)
+
+        assert paused - before < ACKNOWLEDGED_S
+        assert starts[-1] <= paused
+        assert counts.ready == 5000 - len(starts)
+
+
+async def test_running_jobs_finish_and_scheduled_ones_become_ready(stage: Stage) -> None:
+    """A pause stops starts and nothing else."""
+    gate = asyncio.Event()
+    handler = named("waits", gate.wait)
+    async with stage.working(handler, HANDLER):
+        await stage.client.enqueue(QUEUE, handler)
+        await stage.until(lambda c: c.running == 1)
+        await stage.queue.pause(wait=True)
+        await stage.client.enqueue_in(QUEUE, timedelta(milliseconds=100), HANDLER)
+        gate.set()
+        counts = await stage.until(lambda c: c.ready and not c.running)
+
+        assert (counts.scheduled, counts.totals["completed"]) == (0, 1)
+
+
+async def test_a_resume_starts_waiting_jobs_at_once_on_every_worker(stage: Stage) -> None:
+    """Not after the 2 s that an idle worker waits before it looks again."""
+    started = asyncio.Event()
+
+    async def starts() -> None:
+        started.set()
+
+    handler = named("starts", starts)
+    waits = []
+    async with stage.working(handler), stage.working(handler):
+        for _ in range(10):
+            started.clear()
+            await stage.queue.pause(wait=True)
+            await stage.client.enqueue(QUEUE, handler)
+            before = time.monotonic()
+            await stage.queue.resume()
+            await asyncio.wait_for(started.wait(), 5)
+            waits.append(time.monotonic() - before)
+
+    assert sorted(waits)[8] < 0.05  # one of ten may meet a busy machine
+
+
+async def test_a_paused_worker_is_not_woken_by_new_jobs(stage: Stage) -> None:
+    """A thousand enqueues a second to a paused queue would be a thousand vain claims."""
+    async with stage.working(HANDLER):
+        await stage.queue.pause(wait=True)
+        await stage.client.enqueue(QUEUE, HANDLER)
+        before = _claims(stage.server)
+        for _ in range(200):
+            await stage.client.enqueue(QUEUE, HANDLER)
+
+        assert _claims(stage.server) - before <= 200 + 20  # the enqueues, beats and a look or two
+        await stage.queue.resume()
+        await stage.until_empty()
+
+
+async def test_twenty_toggles_end_in_the_last_state_everywhere(stage: Stage) -> None:
+    """Whatever of them a worker has seen."""
+    async with stage.working(HANDLER), stage.working(HANDLER), stage.working(HANDLER):
+        for last_is_pause in (True, False):
+            for number in range(20):
+                if (number % 2 == 1) == last_is_pause:
+                    await stage.queue.pause()
+                else:
+                    await stage.queue.resume()
+            if last_is_pause:
+                await stage.queue.pause(wait=True)
+            else:
+                await stage.queue.resume(wait=True)
+            workers = await stage.queue.workers()
+            assert [w.record["paused"] for w in workers] == [last_is_pause] * 3
+        await stage.client.enqueue(QUEUE, HANDLER)
+        await stage.until_empty()
+
+
+async def test_a_pause_ends_by_itself(stage: Stage) -> None:
+    """Workers know until when, and do not have to be told."""
+    async with stage.working(HANDLER):
+        before = time.monotonic()
+        await stage.queue.pause(expires_in=timedelta(seconds=1), wait=True)
+        await stage.client.enqueue(QUEUE, HANDLER)
+        assert (await stage.queue.counts()).ready == 1
+        await stage.until_empty()
+
+        assert 1 <= time.monotonic() - before < 1 + BLOCK_S / 2
+        assert await stage.queue.pauses() == []
+
+
+async def test_one_worker_is_paused_and_the_others_go_on(stage: Stage) -> None:
+    """To take one pod out of service, and look at it while it holds still."""
+    by: list[str] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        async def note() -> None:
+            by.append(name)
+
+        return note
+
+    async with (
+        stage.working(named("note", noting("ada"))) as ada,
+        stage.working(named("note", noting("bob"))) as bob,
+    ):
+        await stage.queue.pause(worker=ada.id, wait=True)
+        for _ in range(20):
+            await stage.client.enqueue(QUEUE, "note")
+            await stage.until_empty(timeout=BLOCK_S / 2)  # a marker may be taken by ada
+        assert set(by) == {"bob"}
+        await stage.queue.resume(worker=ada.id, wait=True)
+        await stage.queue.pause(worker=bob.id, wait=True)
+        await stage.client.enqueue(QUEUE, "note")
+        await stage.until_empty()
+
+        assert by[20:] == ["ada"]
+
+
+async def test_a_worker_pauses_itself(stage: Stage) -> None:
+    """By code that holds it, and visibly to everybody."""
+    async with stage.working(HANDLER) as worker:
+        await worker.pause(reason="warming up")
+        (info,) = await stage.queue.pauses()
+        await stage.client.enqueue(QUEUE, HANDLER)
+
+        assert (info.worker, info.reason, info.by) == (worker.id, "warming up", worker.id)
+        assert (await stage.queue.counts()).ready == 1
+        await worker.resume()
+        await stage.until_empty()
+    with pytest.raises(ConfigurationError, match="is not running"):
+        await worker.pause()
+
+
+async def test_workers_say_once_who_paused_and_why(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their logs and events are where one looks for why nothing ran."""
+    caplog.set_level(logging.INFO, "flume.worker")
+    seen: list[events.Event] = []
+    unsubscribe = [
+        events.subscribe(kind, seen.append)
+        for kind in (events.PipelinePaused, events.PipelineResumed)
+    ]
+    async with stage.working(HANDLER):
+        await stage.queue.pause(reason="vendor down", by="ada", wait=True)
+        await stage.client.pause_all(by="bob", wait=True)
+        await stage.queue.resume(wait=True)
+        await stage.client.resume_all(wait=True)
+    for end in unsubscribe:
+        end()
+
+    assert seen == [
+        events.PipelinePaused(QUEUE, "client", "vendor down", "ada"),
+        events.PipelinePaused(QUEUE, "all", "", "bob"),
+        events.PipelineResumed(QUEUE, "client", is_paused=True),
+        events.PipelineResumed(QUEUE, "all", is_paused=False),
+    ]
+    lines = [(r.message, r.__dict__["source"]) for r in caplog.records if "source" in r.__dict__]
+    assert lines == [
+        ("pipeline_paused", "client"),
+        ("pipeline_paused", "all"),
+        ("pipeline_resumed", "client"),
+        ("pipeline_resumed", "all"),
+    ]
+
+
+async def test_all_queues_are_paused_also_those_to_come(stage: Stage) -> None:
+    """And a resume of all takes no other pause away."""
+    await stage.queue.pause()
+    await stage.client.pause_all(reason="migration", expires_in=timedelta(hours=1))
+    later: AsyncQueue = stage.client.queue("later")
+    (info,) = await later.pauses()
+    assert (info.source, info.reason) == ("all", "migration")
+    assert {i.source for i in await stage.queue.pauses()} == {"all", "client"}
+
+    async with stage.working(HANDLER, queue="later") as worker:
+        await _acknowledged(stage, worker.id, later)
+        await stage.client.enqueue("later", HANDLER)
+        assert (await later.counts()).is_paused
+        await stage.client.resume_all(wait=True)
+        await wait_until_async(lambda: stage.server.call("HGET", Keys("later").stats, "completed"))
+
+    assert [i.source for i in await stage.queue.pauses()] == ["client"]
+
+
+async def test_a_queue_that_missed_a_change_for_all_is_put_right(stage: Stage) -> None:
+    """A process that died between the record and the queues must not leave one paused for ever."""
+    await stage.client.pause_all()
+    stage.server.call("HDEL", "flume:paused", "all")  # … and that is where it died
+    await stage.client.enqueue(QUEUE, HANDLER)
+    async with stage.working(HANDLER):
+        await stage.until_empty()
+
+
+async def test_who_has_not_acknowledged_is_named(stage: Stage) -> None:
+    """And the pause binds all the same: the message says so."""
+    async with stage.working(named("blocks", lambda: None), HANDLER) as worker:
+        stage.server.call("HSET", Keys(QUEUE).workers, 77, f"{_now_ms(stage)} ghost {{}}")
+        with pytest.raises(PauseNotAcknowledgedError, match="is in force") as raised:
+            await stage.queue.pause(wait=True, timeout=1.0)
+
+        assert raised.value.missing == {QUEUE: ("ghost",)}
+        assert worker.id not in str(raised.value)
+        assert (await stage.queue.counts()).is_paused
+        stage.server.call("HDEL", Keys(QUEUE).workers, 77)
+        await stage.queue.resume(wait=True)
+
+
+async def test_what_cannot_be_paused_is_refused(stage: Stage) -> None:
+    """With nothing changed."""
+    with pytest.raises(WorkerNotFoundError, match="has no worker nobody"):
+        await stage.queue.pause(worker="nobody")
+    with pytest.raises(ConfigurationError, match="cannot expire in"):
+        await stage.queue.pause(expires_in=timedelta(0))
+    with pytest.raises(ConfigurationError, match="reason of the pause has 2,000"):
+        await stage.queue.pause(reason="x" * 2000)
+    stage.server.call("SET", Keys(QUEUE).pause, "foreign")
+    with pytest.raises(ForeignDataError):
+        await stage.queue.pause()
+
+    assert stage.server.call("EXISTS", Keys(QUEUE).pauses) == 0
+
+
+async def test_a_full_server_can_be_paused(stage: Stage) -> None:
+    """A vendor that is down is what fills it."""
+    await stage.client.enqueue(QUEUE, HANDLER)
+    stage.server.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    stage.server.call("CONFIG", "SET", "maxmemory", 1)
+    try:
+        await stage.queue.pause()
+        async with stage.working(HANDLER) as worker:
+            await _acknowledged(stage, worker.id)
+            assert (await stage.queue.counts()).ready == 1
+            await stage.queue.resume()
+            await stage.until_empty()
+        with pytest.raises(ServerFullError, match="nothing was stored"):
+            await stage.client.pause_all()
+        assert await stage.queue.pauses() == []
+    finally:
+        stage.server.call("CONFIG", "SET", "maxmemory", 0)
+
+
+def test_both_clients_have_the_same_methods(server: Server) -> None:
+    """What is learned for one holds for the other."""
+    with Client(server.url) as client:
+        orders = client.queue(QUEUE)
+        orders.pause(reason="why", expires_in=timedelta(hours=1), by="ada lovelace")
+        client.pause_all()
+        every, mine = orders.pauses()
+
+        assert (every.source, mine.source) == ("all", "client")
+        assert (mine.reason, mine.by, mine.worker) == ("why", "ada_lovelace", None)
+        assert mine.since is not None
+        assert mine.until == mine.since + timedelta(hours=1)
+        assert abs(mine.since - datetime.now(UTC)) < timedelta(seconds=10)
+        assert "@" in every.by
+        client.resume_all(wait=True)
+        orders.resume(wait=True)
+        assert orders.pauses() == []
+
+
+def _ready(stage: Stage) -> Any:
+    return stage.server.call("LRANGE", Keys(QUEUE).ready("nothing"), 0, -1)
+
+
+def _claims(server: Server) -> int:
+    calls = server.call("INFO", "commandstats")
+    return int(calls["cmdstat_evalsha"]["calls"])
+
+
+def _now_ms(stage: Stage) -> int:
+    seconds, micros = stage.server.call("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def _acknowledged(stage: Stage, worker_id: str, queue: AsyncQueue | None = None) -> None:
+    """Wait until the worker says that it is paused."""
+    async with asyncio.timeout(5):
+        while True:
+            found = await (queue or stage.queue).workers()
+            if any(w.id == worker_id and w.record["paused"] for w in found):
+                return
