@@ -10,10 +10,12 @@ from flume.errors import (
     JobNotFoundError,
     ManifestError,
     NameRefusedError,
+    PauseNotAcknowledgedError,
     PayloadError,
     ScheduleError,
     ServerRefusedError,
     ServerUnavailableError,
+    WorkerNotFoundError,
 )
 
 
@@ -30,7 +32,9 @@ class Exit(IntEnum):
     REFUSED = 4
     """Redis refused this user: a wrong password, or a right that is missing."""
     NOT_FOUND = 5
-    """A job that was named is not there."""
+    """A job or worker that was named is not there."""
+    UNACKNOWLEDGED = 6
+    """It is done, and not every live worker has said in time that it knows of it."""
     INTERRUPTED = 130
     """Ctrl-C: 128 and the number of SIGINT, as shells have it."""
     UNHEARD = 141
@@ -49,6 +53,8 @@ _MEANINGS: tuple[tuple[type[FlumeError], Exit], ...] = (
     (ServerUnavailableError, Exit.UNREACHABLE),
     (ServerRefusedError, Exit.REFUSED),
     (JobNotFoundError, Exit.NOT_FOUND),
+    (WorkerNotFoundError, Exit.NOT_FOUND),
+    (PauseNotAcknowledgedError, Exit.UNACKNOWLEDGED),
     (ConfigurationError, Exit.USAGE),
     (ManifestError, Exit.USAGE),
     (NameRefusedError, Exit.USAGE),

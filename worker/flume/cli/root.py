@@ -23,7 +23,12 @@ SECTIONS = {
         "purge": Lazy("flume.cli.cancel:purge", "Delete all waiting or dead jobs of a queue."),
         "dead": Lazy("flume.cli.dead:dead", "List, redrive or purge jobs that were given up."),
     },
+    "Stop and go on": {
+        "pause": Lazy("flume.cli.pausing:pause", "Let no worker claim from a queue, or one not."),
+        "resume": Lazy("flume.cli.pausing:resume", "Let workers claim again."),
+    },
     "Look": {
+        "pipelines": Lazy("flume.cli.pipelines:pipelines", "List who pauses and works on what."),
         "queues": Lazy("flume.cli.queues:queues", "List the queues with their counts."),
         "jobs": Lazy("flume.cli.jobs:jobs", "List the jobs of a queue, or show one."),
         "workers": Lazy("flume.cli.workers:workers", "List the workers."),
@@ -41,7 +46,7 @@ SECTIONS = {
     epilog=(
         "--redis and --prefix may also stand after the command.\n\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 Redis not reached, 4 refused by Redis, "
-        "5 no such job, 130 interrupted."
+        "5 no such job or worker, 6 not every worker answered, 130 interrupted."
     ),
 )
 @click.option(

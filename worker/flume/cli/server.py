@@ -88,14 +88,15 @@ def server_options(function: F) -> F:
     return url(prefix(function))
 
 
-def _queue_name(text: str) -> str:
+def queue_name(text: str) -> str:
+    """Return a parameter that names a queue: the ``type`` of an argument."""
     try:
         return check_queue(text)
     except NameRefusedError as error:
         raise click.BadParameter(str(error)) from error
 
 
-queue_argument = click.argument("queue", type=_queue_name, metavar="QUEUE")
+queue_argument = click.argument("queue", type=queue_name, metavar="QUEUE")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 

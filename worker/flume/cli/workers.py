@@ -78,6 +78,7 @@ def fields(queue: str, worker: WorkerInfo, now: datetime) -> dict[str, Any]:
         "seen": worker.seen,
         "started": _moment(record.get("started")),
         "stopping": bool(record.get("stopping")),
+        "paused": bool(record.get("paused")),
         "host": record.get("host"),
         "pid": record.get("pid"),
         "version": record.get("version"),
@@ -95,6 +96,8 @@ def _state(worker: WorkerInfo, now: datetime) -> Cell:
         return Cell(f"silent {silent}", "red")
     if record_of(worker).get("stopping"):
         return Cell("stopping", "yellow")
+    if record_of(worker).get("paused"):
+        return Cell("paused", "magenta")
     return Cell("live", "green")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from flume.commands.command import Argument, Command, text
 from flume.keys import Keys
 
-SPEC = "spec"
-"""Source of a pause that a manifest asks for."""
 CLIENT = "client"
 ALL = "all"
 """Source of a pause of every queue under the prefix; ``keys.paused_key`` has the same value."""

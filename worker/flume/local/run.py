@@ -18,6 +18,7 @@ from flume.errors import ConfigurationError
 from flume.keys import DEFAULT_PREFIX, Keys
 from flume.local.server import embedded_server
 from flume.manifest import Manifest, load
+from flume.pausing import as_in_spec
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import Worker, WorkerConfig
 
@@ -65,6 +66,7 @@ def run_dev(
             keys = Keys(settings.queue, config.prefix)
             owner = f"dev/{manifest.metadata.name}"
             connections.run(configure(keys, owner, msgspec.json.encode(settings)))
+            connections.run(as_in_spec(keys, is_paused=settings.paused, by=owner))
         connections.close()
         on_ready(url, manifests)
         workers = [
