@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from flume import operations
 from flume.commands import client
+from flume.commands.command import Command
 from flume.job import new_id
 from tests.support.rig import Rig, Taken, Worker, body, interleaved
 
@@ -64,3 +66,24 @@ def test_the_first_run_cannot_end_the_second(rig: Rig) -> None:
     ada.claim()
 
     assert ada.complete(dead) == [dead.ids[0].encode()]
+
+
+def test_a_job_that_dies_again_at_once_is_redriven_once(rig: Rig) -> None:
+    """Redriving all went on for as long as a broken handler was faster than it."""
+    ada, dead = buried(rig, 1)
+    operation, reply = operations.redrive(rig.keys), None
+    count = redrives = 0
+    while True:
+        try:
+            step = operation.send(reply)
+        except StopIteration as ended:
+            count = ended.value
+            break
+        assert isinstance(step, Command)
+        reply = rig.run(step)
+        if step.script == "redrive" and redrives < 5:
+            redrives += 1
+            ada.bury(ada.claim(), body=body(attempts=1))
+
+    assert (count, redrives) == (1, 1)
+    assert rig.state(dead.ids[0]) == "dead"

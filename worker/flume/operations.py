@@ -163,19 +163,21 @@ def redrive(
 ) -> Operation[int]:
     """Make dead jobs ready again, as if they had never run; returns how many.
 
-    All of them, those of one handler, or those named.
+    All of them, those of one handler, or those named; each once, for one that fails at once is
+    dead again before the last has been looked at.
     """
     wanted = None if ids is None else set(ids)
-    offset = redriven = 0
+    redriven: set[str] = set()
+    offset = 0
     while True:
         page: Page = yield commands.peek(keys, keys.dead, JobState.DEAD, offset=offset, limit=PAGE)
         if not page.looked:
-            return redriven
-        moved = 0
-        for name, entries in _renewed(page.found, handler, wanted):
-            moved += len((yield commands.redrive(keys, name, entries)))
-        redriven += moved
-        offset += page.looked - moved  # those that stay are passed over
+            return len(redriven)
+        before = len(redriven)
+        new = [found for found in page.found if found.id not in redriven]
+        for name, entries in _renewed(new, handler, wanted):
+            redriven.update((yield commands.redrive(keys, name, entries)))
+        offset += page.looked - (len(redriven) - before)  # those that stay are passed over
 
 
 def dead_of(keys: Keys, handler: str, *, limit: int | None = None) -> Operation[list[JobInfo]]:
