@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
-from flume import AsyncClient, Client, Job, handler, lifespan, ref
+from flume import AsyncClient, Batch, Client, Job, batch_handler, handler, lifespan, ref
 from flume.testing import Ran, fake, run_until_empty
 
 WAIT = timedelta(minutes=5)
@@ -34,6 +34,59 @@ def takes_any(*args: int, **kwargs: str) -> None:
 @handler
 def takes_our_names(handler: int, *, queue: int, wait: int, when: int) -> None:
     """Have parameters with the names of ours."""
+
+
+@batch_handler(name="digest", aliases=["old.digest"], max_retries=2)
+def digest(batch: Batch[str]) -> int:
+    """Take batches of strings."""
+    for job in batch:
+        assert_type(job.value, str)
+    batch.fail(batch[0], ValueError("no such name"))
+    batch.retry(batch[0], after=WAIT)
+    batch.retry(batch[0], after=300)  # type: ignore[arg-type]
+    batch.discard(batch[0], reason="unsubscribed", bury=True)
+    batch.fail("ada", ValueError())  # type: ignore[arg-type]
+    batch.fail(batch[0], "no such name")  # type: ignore[arg-type]
+    return len(batch)
+
+
+@batch_handler
+async def digest_rows(batch: Batch[dict[str, int]]) -> None:
+    """Take batches of dicts."""
+    assert_type(batch.values, list[dict[str, int]])
+
+
+def batch_calls(client: Client) -> None:
+    """Check that the jobs of a batch handler are enqueued one by one, with one argument each."""
+    assert_type(client.enqueue("digest", digest, "ada"), Job)
+    client.enqueue("digest", digest_rows, {"a": 1})
+    client.enqueue("digest", digest)  # type: ignore[call-overload]
+    client.enqueue("digest", digest, 5)  # type: ignore[call-overload]
+    client.enqueue("digest", digest, ["ada", "bob"])  # type: ignore[call-overload]
+    client.enqueue("digest", digest, "ada", "bob")  # type: ignore[call-overload]
+    client.enqueue("digest", digest, name="ada")  # type: ignore[call-overload]
+    client.enqueue("digest", digest, Batch.of("ada"))  # type: ignore[call-overload]
+    client.enqueue("digest", digest_rows, {"a": "b"})  # type: ignore[call-overload]
+    client.enqueue("digest", digest.using(unique="ada", max_retries=1), "ada")
+    client.enqueue("digest", digest.using(unique="ada"), 5)  # type: ignore[call-overload]
+    client.enqueue_in("digest", WAIT, digest, "ada")
+    client.enqueue_at("digest", WHEN, digest, 5)  # type: ignore[call-overload]
+    client.enqueue_many("digest", [digest.job("ada"), digest_rows.job({"a": 1})])
+    digest.job(5)  # type: ignore[arg-type]
+    digest.job()  # type: ignore[call-arg]
+    assert_type(digest(Batch.of("ada", "bob")), int)
+    digest(Batch.of(1, 2))  # type: ignore[arg-type]
+    digest("ada")  # type: ignore[arg-type]
+
+
+@batch_handler  # type: ignore[arg-type]
+def takes_no_batch(name: str) -> None:
+    """Take what is no batch."""
+
+
+@batch_handler(size=10)  # type: ignore[call-overload, untyped-decorator]
+def decorated_strangely(batch: Batch[str]) -> None:
+    """Have an option that does not exist."""
 
 
 def sync_calls(client: Client) -> None:
@@ -158,6 +211,8 @@ async def testing(client: Client, async_client: AsyncClient) -> None:
         sent.assert_enqueued(send_email.job(5))  # type: ignore[arg-type]
         sent.assert_enqueued(print)  # type: ignore[arg-type]
         sent.assert_enqueued(send_email, count="1")  # type: ignore[arg-type]
+        sent.assert_enqueued(digest, "ada")
+        sent.assert_enqueued(digest.job(5))  # type: ignore[arg-type]
     assert_type(run_until_empty(client, "email", modules=["app"]), Ran)
     assert_type(await run_until_empty(async_client, "email", modules=["app"]), Ran)
     run_until_empty(client, "email")  # type: ignore[call-overload]

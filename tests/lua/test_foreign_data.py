@@ -21,6 +21,10 @@ LOOKED_PAST = {
     "claim-again": {"pause", "alone", "clock", "ready", "wake"},
     "claim-paused": {"jobs", "running", "suspects", "alone"},
     "claim-turn": {"suspects", "ready"},
+    "claim_batch": {"suspects", "clock"},
+    "claim_batch-again": {"pause", "alone", "clock", "ready", "wake"},
+    "claim_batch-open": {"suspects"},
+    "claim_batch-turn": {"suspects"},
 }
 """Keys that a call leaves alone in this situation, so that it goes on beside foreign data."""
 

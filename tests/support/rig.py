@@ -307,6 +307,34 @@ class Worker:
         command = self.claiming(limit, handlers=handlers, holds=holds, again=again)
         return Taken(self.fence, self.rig.run(command))
 
+    def claiming_batch(
+        self,
+        size: int = 10,
+        *,
+        limit: int = 1,
+        timeout_ms: int = SECOND,
+        holds: int = 0,
+        again: bool = False,
+    ) -> Command[Claimed]:
+        """Return the command of the next claim of batches; with ``again`` that of the last one."""
+        self.sequence += 0 if again else 1
+        return worker.claim_batch(
+            self.rig.keys,
+            self.rig.handlers,
+            fence=self.fence,
+            limit=limit,
+            lease_ms=LEASE_MS,
+            holds=holds,
+            again=again,
+            size=size,
+            timeout_ms=timeout_ms,
+        )
+
+    def claim_batch(self, size: int = 10, **options: Any) -> Taken:
+        """Claim batches; the options are those of ``claiming_batch``."""
+        command = self.claiming_batch(size, **options)
+        return Taken(self.fence, self.rig.run(command))
+
     def complete(self, taken: Taken, *, counter: str = "completed") -> list[bytes]:
         """Complete all jobs of a claim; returns the ids whose lease is lost."""
         return self.rig.run(worker.complete(self.rig.keys, taken.group(), counter=counter))

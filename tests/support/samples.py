@@ -100,6 +100,22 @@ SAMPLES = (
         },
     ),
     Sample(
+        worker.claim_batch(
+            KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, size=27, timeout_ms=28
+        ),
+        {
+            "fence": 21,
+            "limit": 22,
+            "lease": 23,
+            "room": CLAIM_ROOM,
+            "holds": 24,
+            "again": 0,
+            "worker": "",
+            "size": 27,
+            "timeout": 28,
+        },
+    ),
+    Sample(
         worker.complete(KEYS, [31, 2, "a", "b", 32, 1, "c"], counter="discarded"),
         {"counter": "discarded"},
         (

@@ -6,7 +6,6 @@ script touches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flume.commands import client, limit, pausing, worker
@@ -15,24 +14,13 @@ from flume.commands.command import Argument, Command
 from flume.commands.limit import Definition
 from flume.job import new_id
 from flume.keys import LimitKeys
-from tests.support.rig import HOUR, LEASE_MS, MINUTE, SILENCE_MS, Rig, Worker, body, interleaved
+from tests.support import batch_scenarios
+from tests.support.rig import HOUR, LEASE_MS, MINUTE, SILENCE_MS, Rig, body, interleaved
+from tests.support.staged import HANDLERS, SCENARIOS, scenario, script_of
+from tests.support.staged import busy as _busy
+from tests.support.staged import suspect as _suspect
 
-Scenario = Callable[[Rig], Command[Any]]
-
-HANDLERS = ("fax", "send")
-SCENARIOS: dict[str, Scenario] = {}
-"""By name: that of the script, and after a dash what is special."""
-
-
-def scenario(prepare: Scenario) -> Scenario:
-    """Add ``prepare`` to the list; its name is the script's, two underscores, what is special."""
-    SCENARIOS[prepare.__name__.replace("__", "-").rstrip("_")] = prepare
-    return prepare
-
-
-def script_of(name: str) -> str:
-    """Return the script of a scenario."""
-    return name.partition("-")[0]
+__all__ = ["SCENARIOS", "batch_scenarios", "scenario", "script_of"]
 
 
 @scenario
@@ -382,19 +370,3 @@ def _limited(rig: Rig) -> Definition:
     for queue in ("orders", "emails"):
         rig.run(limit.reserve(_shared(rig), queue, rig.lane(), 5, own))
     return own
-
-
-def _busy(rig: Rig) -> Worker:
-    """Make three jobs ready, the first of which holds a unique key, and register a worker."""
-    rig.handlers = HANDLERS
-    rig.run(rig.enqueueing_unique(new_id()))
-    rig.enqueue(2)
-    return rig.worker()
-
-
-def _suspect(rig: Rig, ada: Worker) -> str:
-    """Let the first ready job wait to run alone; return its id."""
-    taken = ada.claim(1)
-    rig.call("HSET", rig.keys.suspects, taken.ids[0], 0)
-    ada.release(taken)
-    return taken.ids[0]

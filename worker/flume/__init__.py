@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flume.batch import Batch, BatchJob
+from flume.batching import BatchHandler, batch_handler
 from flume.errors import FlumeError
 from flume.handler import Handler, handler, lifespan, ref
 from flume.job import Job, JobInfo, JobState
@@ -23,6 +25,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncClient",
+    "Batch",
+    "BatchHandler",
+    "BatchJob",
     "Client",
     "Discard",
     "FlumeError",
@@ -33,6 +38,7 @@ __all__ = [
     "Options",
     "PauseInfo",
     "Retry",
+    "batch_handler",
     "current_job",
     "handler",
     "lifespan",

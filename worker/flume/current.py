@@ -32,16 +32,21 @@ class HeldJob(msgspec.Struct, eq=False):
     for a thread, which sets this again when it begins."""
     timeout_s: float = 0.0
     ending: str = ""
-    """Why it is being stopped: ``timeout``, ``lost`` or ``shutdown``."""
+    """Why it is being stopped: ``timeout``, ``lost`` or ``shutdown``; ``unrun``: its batch did not
+    come to it, and nothing is charged."""
     is_settled: bool = False
     """Its outcome has been decided; what its handler still does does not count."""
     task: Any = None
     """What runs it, where that can be cancelled."""
     runs_alone: bool = False
     """A suspect: nothing else runs in this process beside it."""
+    batch: Any = None
+    """The ``HeldBatch`` it was claimed in; None: it runs by itself."""
 
 
 running: ContextVar[HeldJob] = ContextVar("flume_running")
+in_batch: ContextVar[int] = ContextVar("flume_in_batch")
+"""How many jobs the batch has whose handler runs here."""
 
 
 class CurrentJob:
@@ -102,9 +107,15 @@ def current_job() -> CurrentJob:
     """Return the job that runs in this task or thread.
 
     Raises:
-        FlumeError: If none does, such as in a test that calls the handler itself.
+        FlumeError: If none does, such as in a test that calls the handler itself, or if a whole
+            batch does.
     """
     held = running.get(None)
+    if held is None and (count := in_batch.get(0)):
+        raise FlumeError(
+            f"a batch of {count} job(s) runs here: current_job() is for handlers of single jobs. "
+            "Read id, attempt and headers of the jobs in the batch that the handler got."
+        )
     if held is None:
         raise FlumeError("no job runs here: current_job() is for code that a worker called.")
     return CurrentJob(held)

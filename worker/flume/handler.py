@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from flume.codec import Body
 from flume.errors import HandlerError
@@ -75,7 +75,7 @@ class Handler(_Named[P], Generic[P, R]):
         defaults: Options = NO_OPTIONS,
     ) -> None:
         super().__init__(name, options)
-        self.function = function
+        self.function: Callable[..., R] = function
         self.aliases = tuple(check_handler(alias) for alias in aliases)
         self.defaults = defaults  # of the handler: read by the worker, not sent with each job
         self.is_async = inspect.iscoroutinefunction(function)
@@ -97,7 +97,7 @@ class Handler(_Named[P], Generic[P, R]):
         headers: Mapping[str, str] | None = None,
         unique: str | None = None,
         unique_for: timedelta | None = None,
-    ) -> Handler[P, R]:
+    ) -> Self:
         """Return this handler with options for the jobs made from it.
 
         Raises:
@@ -112,11 +112,15 @@ class Handler(_Named[P], Generic[P, R]):
             unique=unique,
             unique_for=unique_for,
         )
-        return Handler(
-            self.function,
+        return self.like(self.function, options=options)
+
+    def like(self, function: Callable[..., Any], *, options: Options | None = None) -> Self:
+        """Return this handler with another function, or other options, in its place."""
+        return type(self)(
+            function,
             name=self.name,
             aliases=self.aliases,
-            options=options,
+            options=self.options if options is None else options,
             defaults=self.defaults,
         )
 
@@ -241,10 +245,10 @@ def handler(
     defaults = Options(max_retries, timeout, backoff_initial, backoff_max)
 
     def decorate(function: Callable[P, R]) -> Handler[P, R]:
-        _check_function(function)
+        check_function(function)
         made = Handler(
             function,
-            name=_default_name(function) if name is None else name,
+            name=default_name(function) if name is None else name,
             aliases=aliases,
             defaults=defaults,
         )
@@ -254,7 +258,12 @@ def handler(
     return decorate if function is None else decorate(function)
 
 
-def _check_function(function: Callable[..., Any]) -> None:
+def check_function(function: Callable[..., Any]) -> None:
+    """Check that a worker can call it.
+
+    Raises:
+        HandlerError: If it is no function, yields, or is a method.
+    """
     name = getattr(function, "__qualname__", None)
     if name is None or inspect.isclass(function):
         raise HandlerError(f"{function!r} is no function: put @handler above a `def`.")
@@ -270,7 +279,12 @@ def _check_function(function: Callable[..., Any]) -> None:
             )
 
 
-def _default_name(function: Callable[..., Any]) -> str:
+def default_name(function: Callable[..., Any]) -> str:
+    """Return the name that a function gets where none is given.
+
+    Raises:
+        HandlerError: If no worker would find it by that name.
+    """
     if function.__module__ == "__main__":
         raise HandlerError(
             f"{function.__qualname__} is defined in the script that was started (__main__), "

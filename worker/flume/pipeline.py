@@ -29,7 +29,7 @@ class PipelineSettings:
     concurrency: int | None = None
     """Handlers at once.  None: max_demand for async handlers, 10 threads for sync ones."""
     batch_size: int | None = None
-    """Jobs given to one call of a batch handler."""
+    """Jobs given to one call of a batch handler; None: 100."""
     batch_timeout_ms: int = 1000
     """Longest wait of a batch's first job for the rest."""
     bisect: bool = True
@@ -56,6 +56,15 @@ class PipelineSettings:
     SYNC_CONCURRENCY = 10
     """Threads for sync handlers where ``concurrency`` is not set: few enough to be cheap in
     memory (8 MiB of address space each), enough to hide the waits of ordinary blocking calls."""
+
+    BATCH_SIZE = 100
+    """Jobs of a batch where ``batch_size`` is not set: enough for a call's own cost to vanish,
+    few enough that they fit one INSERT or one request."""
+
+    @property
+    def jobs_per_batch(self) -> int:
+        """Return how many jobs fill a batch."""
+        return self.batch_size or self.BATCH_SIZE
 
     def places(self, *, is_sync: bool) -> int:
         """Return how many handlers run at once."""

@@ -44,6 +44,8 @@ class Claimed:
     """How long the first of the jobs had been ready."""
     ids: list[bytes]
     bodies: list[bytes]
+    closes_ms: int = 0
+    """Until the first open batch is due; 0: none is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ def _pairs(keys: Keys, handlers: Iterable[str]) -> Iterable[str]:
 
 
 def _read_claimed(reply: Any) -> Claimed:
-    now, paused, suspicion, since, ids, bodies = reply
+    now, paused, suspicion, since, ids, bodies, *closes = reply
     waited = max(0, now - since) if ids else 0  # the clock may have been set back
-    return Claimed(paused, Suspicion(suspicion), waited, ids, bodies)
+    return Claimed(paused, Suspicion(suspicion), waited, ids, bodies, *closes)
 
 
 def claim(
@@ -112,6 +114,33 @@ def claim(
         [fence, limit, lease_ms, CLAIM_ROOM, holds, int(again), worker_id],
         _read_claimed,
     )
+
+
+def claim_batch(
+    keys: Keys,
+    handlers: Sequence[str],
+    *,
+    fence: int,
+    limit: int,
+    lease_ms: int,
+    holds: int,
+    size: int,
+    timeout_ms: int,
+    again: bool = False,
+    worker_id: str = "",
+) -> Command[Claimed]:
+    """Lease up to ``limit`` batches of one of ``handlers``; else as ``claim``."""
+    plain = claim(
+        keys,
+        handlers,
+        fence=fence,
+        limit=limit,
+        lease_ms=lease_ms,
+        holds=holds,
+        again=again,
+        worker_id=worker_id,
+    )
+    return Command("claim_batch", plain.keys, [*plain.args, size, timeout_ms], _read_claimed)
 
 
 def complete(

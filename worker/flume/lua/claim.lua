@@ -26,6 +26,7 @@
 --@include alone
 --@include again
 --@include oldest
+--@include suspect
 --@include take
 --@include lease
 --@include wake
@@ -44,22 +45,8 @@ redis.call('HLEN', jobs) -- a key of the wrong type is refused here, before the 
 redis.call('ZCARD', running)
 for i = 8, #KEYS, 2 do redis.call('ZCARD', KEYS[i]) end
 
-local suspect, entry = first_suspect(alone, 7)
-local body = suspect and redis.call('HGET', jobs, suspect)
-if body and holds > 0 and has_turn(clock, fence, now, ARGV[3]) then return {now, 0, 2, 0, {}, {}} end
-if suspect and (holds == 0 or not body) then
-  redis.call('HLEN', clock)
-  redis.call('HLEN', suspects)
-  oldest(7, #KEYS)
-  redis.call('LREM', alone, 1, entry)
-  redis.call('HDEL', clock, 'turn')
-  if body then
-    redis.call('ZADD', running, score, suspect)
-    if redis.call('LLEN', alone) > 0 then redis.call('ZADD', KEYS[8], 0, '1') end -- for who is idle
-    return {now, 0, 1, math.min(now, tonumber(string.match(entry, '^%d+'))), {suspect}, {body}}
-  end
-  redis.call('HDEL', suspects, suspect) -- cancelled
-end
+local reply = claim_suspect(alone, jobs, running, suspects, clock, score, fence, holds, ARGV[3])
+if reply then return reply end
 
 local ids, bodies, since, used, average = {}, {}, 0, 0, 65536 -- a first guess that 64 fill 4 MiB
 for _ = 1, 64 + 2 * lists do

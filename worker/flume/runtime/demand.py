@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flume.current import HeldJob
+from flume.runtime.held_batch import HeldBatch
 
 
 class Demand:
-    """The jobs a worker has claimed, over all of its lanes.
+    """The jobs a worker has claimed, over all of its lanes.  A batch counts once.
 
     ``held`` is read by the heartbeat's thread, which copies it in one step (``list(values())`` is
     atomic under the interpreter's lock), and written by the event loop only.
@@ -19,13 +20,15 @@ class Demand:
         self.max_demand = max_demand
         self.held: dict[bytes, HeldJob] = {}
         self.claiming = 0
-        """Jobs that claims under way may bring."""
+        """Jobs, or batches, that claims under way may bring."""
         self.emptying: object = None
         """For whom this worker takes no more until it holds nothing: a suspect waits for that."""
         self.runs_alone = False
         """A suspect runs here."""
         self.listeners: deque[Callable[[], None]] = deque()
         """Called when there may be room again: what one lane gives up another may use."""
+        self._in_batches = 0  # how many of those held are
+        self._batches = 0  # not all of whose jobs have been let go
 
     def freed(self) -> None:
         """Tell who waits for room, another one first each time: each gets its turn."""
@@ -34,8 +37,8 @@ class Demand:
         self.listeners.rotate()
 
     def room(self, claimer: object) -> int:
-        """Return how many more jobs ``claimer`` may claim now."""
-        taken = len(self.held) + self.claiming
+        """Return how many more jobs, or batches, ``claimer`` may claim now."""
+        taken = len(self.held) - self._in_batches + self._batches + self.claiming
         if self.runs_alone or (self.claiming and not self.held):
             return 0  # a claim that was sent while nothing was held may bring a suspect
         if self.emptying is not None:
@@ -51,11 +54,26 @@ class Demand:
         if alone:
             self.runs_alone = jobs[0].runs_alone = True
 
+    def take_batches(self, batches: Sequence[HeldBatch], *, alone: bool) -> None:
+        """Hold claimed batches."""
+        for batch in batches:
+            self.take(batch.jobs, alone=alone)
+            self._in_batches += len(batch.jobs)
+        self._batches += len(batches)
+
     def drop(self, job: HeldJob) -> bool:
         """Let a job go; returns whether it was still held.  Another claim's is left alone."""
         if self.held.get(job.id) is not job:
             return False
         del self.held[job.id]
+        if job.batch is not None:
+            self._leave(job.batch)
         if job.runs_alone:
             self.runs_alone = False
         return True
+
+    def _leave(self, batch: HeldBatch) -> None:
+        batch.held -= 1
+        self._in_batches -= 1
+        if not batch.held:
+            self._batches -= 1

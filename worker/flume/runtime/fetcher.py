@@ -1,4 +1,7 @@
-"""Claims jobs for one lane: as many as may start now, and a little ahead."""
+"""Claims jobs for one lane: as many as may start now, and a little ahead.
+
+``batcher`` does the same with batches.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from flume.commands import worker as commands
-from flume.commands.command import text
+from flume.commands.command import Command, text
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
 from flume.errors import ServerError, ServerUnavailableError
@@ -115,7 +118,7 @@ class Fetcher:
                     continue
                 fence, ahead = self._begin(limit)
             jobs, claimed = self._hold(await ahead, fence, limit)
-            ahead = None
+            ahead, units = None, self._units(jobs)
             if self.stopping.is_set():
                 return jobs
             self._note(claimed)
@@ -127,7 +130,7 @@ class Fetcher:
                 self._demand.emptying = self
             elif jobs:
                 asked = limit
-                limit = self._limit(len(jobs)) if len(jobs) >= asked else 0
+                limit = self._limit(units) if units >= asked else 0
                 if limit > 0:  # on its way while these jobs run
                     fence, ahead = self._begin(limit)
                     await asyncio.sleep(0)
@@ -139,10 +142,10 @@ class Fetcher:
         return [] if ahead is None else self._hold(await ahead, fence, limit)[0]
 
     def _limit(self, offering: int = 0) -> int:
-        """Return how many to claim now, where ``offering`` jobs are about to take places."""
+        """Return how many to claim now, where ``offering`` of them are about to take places."""
         self._room.clear()
         wanted = self._lane.wanted(time.monotonic()) - offering
-        return min(wanted, self._demand.room(self), CLAIM_AT_ONCE) if wanted > 0 else 0
+        return min(wanted, self._demand.room(self), self._at_once()) if wanted > 0 else 0
 
     def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed | None]]:
         holds = len(self._demand.held) + self._demand.claiming
@@ -166,9 +169,32 @@ class Fetcher:
                 HeldJob(job_id, body, fence, now)
                 for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
             ]
-            self._demand.take(jobs, alone=claimed.suspicion is Suspicion.RUN_ALONE)
+            self._take(jobs, claimed.suspicion)
         self._demand.freed()
         return jobs, claimed
+
+    def _command(self, fence: int, limit: int, holds: int, *, again: bool) -> Command[Claimed]:
+        return commands.claim(
+            self._keys,
+            self._names,
+            fence=fence,
+            limit=limit,
+            lease_ms=self._identity.lease_ms,
+            holds=holds,
+            again=again,
+            worker_id=self._identity.worker_id,
+        )
+
+    def _at_once(self) -> int:
+        """Return how many to ask for in one claim, at the most."""
+        return CLAIM_AT_ONCE
+
+    def _take(self, jobs: list[HeldJob], suspicion: Suspicion) -> None:
+        self._demand.take(jobs, alone=suspicion is Suspicion.RUN_ALONE)
+
+    def _units(self, jobs: list[HeldJob]) -> int:
+        """Return how much of the demand these jobs are."""
+        return len(jobs)
 
     async def _claim(self, fence: int, limit: int, holds: int) -> Claimed | None:
         """Claim until Redis answers; None where it refuses.
@@ -182,16 +208,7 @@ class Fetcher:
             started = time.monotonic()
             try:
                 claimed = await self._link.connections.run(
-                    commands.claim(
-                        self._keys,
-                        self._names,
-                        fence=fence,
-                        limit=0 if self.stopping.is_set() else limit,
-                        lease_ms=self._identity.lease_ms,
-                        holds=holds,
-                        again=again,
-                        worker_id=self._identity.worker_id,
-                    )
+                    self._command(fence, 0 if self.stopping.is_set() else limit, holds, again=again)
                 )
             except ServerUnavailableError as error:
                 self._link.failed(error)
@@ -252,10 +269,12 @@ class Fetcher:
 
     async def _wait_for_work(self) -> None:
         """Block until a marker says that jobs are ready, for a bounded time."""
-        await self._pause_with(
-            lambda: self._link.connections.block(
-                "BZPOPMIN", *self._wakes, f"{BLOCK_S:.3f}", timeout=2 * BLOCK_S
-            )
+        await self._pause_with(self._marker)
+
+    async def _marker(self) -> None:
+        """Take the marker of one of the lists: who takes it looks at them."""
+        await self._link.connections.block(
+            "BZPOPMIN", *self._wakes, f"{BLOCK_S:.3f}", timeout=2 * BLOCK_S
         )
 
     async def _wait_for_resume(self, paused_ms: int) -> None:
@@ -279,11 +298,14 @@ class Fetcher:
     async def _pause(self, seconds: float) -> None:
         await self._pause_with(lambda: asyncio.sleep(seconds))
 
-    async def _pause_with(self, wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Await something that ``stop`` may cut short."""
+    async def _pause_with(
+        self, wait: Callable[[], Coroutine[Any, Any, Any]], seconds: float | None = None
+    ) -> None:
+        """Await something that ``stop``, or ``seconds``, may cut short."""
         self._blocked = self._spawn(_unless_refused(wait))
         try:
-            await asyncio.wait([self._blocked])  # does not raise when ``stop`` cancels it
+            # does not raise when ``stop`` cancels it
+            await asyncio.wait([self._blocked], timeout=seconds)
         finally:
             self._blocked.cancel()
             self._blocked = None

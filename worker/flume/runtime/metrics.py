@@ -61,6 +61,7 @@ class Metrics:
         self.claim_seconds = Histogram(DURATION_BUCKETS)
         self.claim_bytes = Histogram(BYTES_BUCKETS)
         self.claim_waited = Histogram(DURATION_BUCKETS)
+        self.batch_jobs = Histogram(COUNT_BUCKETS)
         self.leases_lost = 0
         self.reclaimed = 0
         self.held: Callable[[], int] = int
@@ -132,6 +133,7 @@ def _claims(workers: Sequence[Metrics]) -> Iterator[Metric]:
             "How long the first job of a claim had been ready.",
             "claim_waited",
         ),
+        ("flume_batch_jobs", "How many jobs a batch had.", "batch_jobs"),
     ):
         family = HistogramMetricFamily(name, text, labels=LABELS)
         for worker in workers:

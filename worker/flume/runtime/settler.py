@@ -117,8 +117,9 @@ class Settler:
             self._completer.bury(job, None)
             self._report(JobBuried, "buried", job, duration, error=error)
             return
-        if job.ending == "shutdown" and not isinstance(error, Retry | Discard):
-            # Whatever it raised, the stop was the cause: an orderly stop costs no retry.
+        if job.ending in ("shutdown", "unrun") and not isinstance(error, Retry | Discard):
+            # Whatever it raised, the stop was the cause: an orderly stop costs no retry.  Nor does
+            # the end of a batch that had not come to this job.
             self._completer.release(job, handler_name(job))
             self._released(job, duration)
             return

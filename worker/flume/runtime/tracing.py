@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flume import tracing
+from flume.batching import BatchHandler
 from flume.current import HeldJob, running
 from flume.errors import JobTimeoutError
 from flume.handler import Handler
@@ -44,7 +45,10 @@ def traced(handlers: Handlers, settings: PipelineSettings) -> Handlers:
     tracer = tracing.tracer()
     if tracer is None:
         return handlers
-    made = {id(item): _traced(item, tracer, settings) for item in handlers.values()}
+    made = {
+        id(item): item if isinstance(item, BatchHandler) else _traced(item, tracer, settings)
+        for item in handlers.values()
+    }
     return {name: made[id(item)] for name, item in handlers.items()}  # aliases share one
 
 
@@ -63,13 +67,7 @@ def _traced(
         with _Run(tracer, running.get(), settings):
             function(*args, **kwargs)
 
-    return Handler(
-        run_async if handler.is_async else run_sync,
-        name=handler.name,
-        aliases=handler.aliases,
-        options=handler.options,
-        defaults=handler.defaults,
-    )
+    return handler.like(run_async if handler.is_async else run_sync)
 
 
 class _Run:

@@ -24,6 +24,8 @@ from flume.errors import ConfigurationError, ForeignDataError, ServerError, Serv
 from flume.events import JobsReclaimed, WorkerStarted, WorkerStopped, bus
 from flume.keys import DEFAULT_PREFIX, Keys
 from flume.pipeline import PipelineSettings
+from flume.runtime.batch_lane import BatchLane
+from flume.runtime.batcher import Batcher
 from flume.runtime.beat import Heartbeat
 from flume.runtime.completer import Completer
 from flume.runtime.demand import Demand
@@ -31,7 +33,7 @@ from flume.runtime.ending import finish
 from flume.runtime.fetcher import Fetcher
 from flume.runtime.identity import Identity, new_worker_id
 from flume.runtime.lane import Lane
-from flume.runtime.lanes import make_lanes
+from flume.runtime.lanes import make_lanes, warn_of_single
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
 from flume.runtime.pauses import Pauses, adopt
@@ -238,6 +240,7 @@ class Worker:
             if self._identity.number >= 0:  # it was stopped while it registered
                 await self._leave(link)
             return
+        warn_of_single(self.config.loaded.handlers, self.config.settings)
         heartbeat.start()
         self.is_ready = True
         logger.info("worker_started", extra={"queue": self.keys.queue, "worker_id": self.id})
@@ -266,7 +269,10 @@ class Worker:
 
     def _make_fetchers(self, spawn: Callable[..., Any], link: Link, pauses: Pauses) -> None:
         for lane in self._lanes:
-            fetcher = Fetcher(
+            kind = Fetcher
+            if isinstance(lane, BatchLane):
+                kind, lane.on_batch = Batcher, self.metrics.batch_jobs.add
+            fetcher = kind(
                 self.keys,
                 lane,
                 self._demand,

@@ -88,7 +88,8 @@ def run_until_empty(
     """
     recording.refuse_reading()
     names = [modules] if isinstance(modules, str) else list(modules)
-    chosen = replace(settings or PipelineSettings(queue), queue=queue)
+    # All jobs are there, so that an open batch has nothing to wait for.
+    chosen = replace(settings or PipelineSettings(queue, batch_timeout_ms=0), queue=queue)
     config = WorkerConfig(
         chosen,
         load(names),
