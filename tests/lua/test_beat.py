@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flume.commands import client, worker
+from flume.commands import worker
 from tests.support.rig import LEASE_MS, MINUTE, SECOND, Rig
 
 
@@ -91,10 +91,10 @@ def test_a_beat_tells_what_has_changed(rig: Rig) -> None:
     """New settings and new handler names are noticed within a beat."""
     ada = rig.worker()
     first = ada.beat()
-    rig.run(client.configure(rig.keys, "tests", b"{}"))
+    rig.configure()
     rig.enqueue(1, "send")
     rig.enqueue(1, "fax")
     second = ada.beat()
 
-    assert (first.generation, first.handlers) == (0, 0)
-    assert (second.generation, second.handlers) == (1, 2)
+    assert (first.settings, first.handlers) == (b"  ", 0)
+    assert (second.settings, second.handlers) == (b"1 uid-of-tests 1", 2)

@@ -110,7 +110,7 @@ def test_a_clock_full_of_garbage_mends_itself(rig: Rig, garbage: str) -> None:
     rig.enqueue()
     ada, bob = rig.worker("ada"), rig.worker("bob")
     ada.claim()
-    for name in ("beat", "hold", "prune", "turn", "cursor"):
+    for name in ("beat", "hold", "prune", "turn", "cursor", "lease", "lease_until"):
         rig.call("HSET", rig.keys.clock, name, garbage)
     rig.move_clock(2 * LEASE_MS)
     bob.beat(settle_ms=0)

@@ -17,6 +17,7 @@ from tests.support.rig import Rig
 from tests.support.scenarios import SCENARIOS, script_of
 
 LOOKED_PAST = {
+    "beat": {"settings"},
     "claim": {"suspects", "clock"},
     "claim-again": {"pause", "alone", "clock", "ready", "wake"},
     "claim-paused": {"jobs", "running", "suspects", "alone"},

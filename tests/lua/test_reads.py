@@ -137,24 +137,3 @@ def test_a_pause_is_seen(rig: Rig) -> None:
     rig.move_clock(HOUR)
 
     assert not rig.counts().is_paused
-
-
-def test_settings_get_a_new_generation_when_they_change(rig: Rig) -> None:
-    """Workers compare one number; writing the same again changes nothing."""
-    generations = [
-        rig.run(client.configure(rig.keys, "tests", settings))
-        for settings in (b"{}", b"{}", b'{"concurrency":1}', b"{}")
-    ]
-
-    assert generations == [1, 1, 2, 3]
-    assert rig.fields(rig.keys.settings)["owner"] == b"tests"
-
-
-def test_a_generation_that_holds_garbage_still_changes(rig: Rig) -> None:
-    """From nan comes nan, and no worker would ever see a change."""
-    for garbage in ("nan", "inf", "9" * 400, "x"):
-        rig.call("HSET", rig.keys.settings, "generation", garbage)
-        first = rig.run(client.configure(rig.keys, "tests", garbage.encode()))
-        second = rig.run(client.configure(rig.keys, "tests", b"{}"))
-
-        assert second == first + 1

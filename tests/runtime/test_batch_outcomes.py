@@ -10,6 +10,7 @@ import pytest
 from flume import Batch, Discard, Job, Retry
 from flume.runtime.batch_lane import BatchLane
 from tests.runtime.batched import Digest, batched
+from tests.runtime.recorded import lanes_of
 from tests.runtime.working import QUEUE, Stage
 from tests.support.waiting import wait_until_async
 
@@ -254,7 +255,7 @@ async def test_reruns_ask_for_their_starts(stage: Stage) -> None:
         asked.append(starts)
 
     async with stage.working(handler, batch_size=4, max_retries=0) as worker:
-        (lane,) = worker._lanes
+        (lane,) = lanes_of(worker)
         assert isinstance(lane, BatchLane)
         lane.before_rerun = ask
         await stage.client.enqueue_many(QUEUE, [handler.job(n) for n in range(4)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from flume.codec import Body, encode
-from flume.commands import client
 from flume.job import new_id
 from tests.support.command_line import flume, report
 from tests.support.rig import HOUR, MINUTE, Rig
@@ -53,7 +52,7 @@ def test_queues_are_counted_by_state(rig: Rig, server: Server, busy: dict[str, s
 
 def test_queues_as_json_have_stable_names(rig: Rig, server: Server, busy: dict[str, str]) -> None:
     """Dashboards read them."""
-    rig.run(client.configure(rig.keys, "orders", b"{}"))
+    rig.configure()
 
     (queue,) = flume("queues", "--json", url=server.url).objects
 

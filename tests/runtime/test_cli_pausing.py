@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flume.cli.exits import Exit
-from flume.commands import client
 from tests.support.command_line import flume, report
-from tests.support.rig import HOUR, Rig, Worker
+from tests.support.rig import HOUR, OWNER, Rig, Worker
 from tests.support.servers import Server
 
 
@@ -15,7 +16,7 @@ from tests.support.servers import Server
 def ada(rig: Rig) -> Worker:
     """Return a live worker of a queue that is configured and has a job."""
     rig.call("SADD", "flume:queues", "orders")
-    rig.run(client.configure(rig.keys, "shop/orders", b"{}"))
+    rig.configure(owner=replace(OWNER, name="shop/orders"))
     rig.enqueue()
     worker = rig.worker("ada")
     report(worker, handlers=["send"])

@@ -172,7 +172,7 @@ async def test_a_worker_that_redis_left_ends_all_the_same(
 ) -> None:
     """It tried to store its last outcome for as long as it lived: until it was killed."""
     monkeypatch.setattr("flume.runtime.ending.FLUSH_S", 0.2)
-    monkeypatch.setattr("flume.runtime.worker.LEAVE_S", 0.2)
+    monkeypatch.setattr("flume.runtime.registration.LEAVE_S", 0.2)
     started, finish = asyncio.Event(), asyncio.Event()
 
     async def send() -> None:

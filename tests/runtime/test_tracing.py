@@ -323,7 +323,7 @@ async def test_without_a_provider_nothing_is_wrapped_and_nothing_sent(stage: Sta
     job = await stage.client.enqueue(QUEUE, "noop")
     many = await stage.client.enqueue_many(QUEUE, [handlers["noop"].job()])
 
-    assert traced(handlers, PipelineSettings(QUEUE)) is handlers
+    assert traced(handlers, lambda: PipelineSettings(QUEUE)) is handlers
     assert job.headers == many[0].headers == {}
 
 
@@ -339,7 +339,7 @@ from flume import handler
 from flume.pipeline import PipelineSettings
 from flume.runtime.tracing import traced
 handlers = {"noop": handler(name="noop")(lambda: None)}
-print(traced(handlers, PipelineSettings("orders")) is not handlers)
+print(traced(handlers, lambda: PipelineSettings("orders")) is not handlers)
 """
 
     assert printed(code, OTEL_PYTHON_TRACER_PROVIDER=provider) == is_wrapped

@@ -39,12 +39,20 @@ class Stage:
         lifespans: tuple[Any, ...] = (),
         grace_s: float = 5.0,
         queue: str = QUEUE,
+        flags: dict[str, Any] | None = None,
+        awaits_settings: bool = False,
         **settings: Any,
     ) -> Worker:
         """Return a worker of these handlers that has not started."""
         loaded = Loaded({item.name: item for item in handlers}, list(lifespans))
         config = WorkerConfig(
-            PipelineSettings(queue, **settings), loaded, self.server.url, grace_s=grace_s, seed=1
+            PipelineSettings(queue, **settings),
+            loaded,
+            self.server.url,
+            grace_s=grace_s,
+            seed=1,
+            flags=flags or {},
+            awaits_settings=awaits_settings,
         )
         return Worker(config)
 

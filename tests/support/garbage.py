@@ -35,9 +35,9 @@ VALUES = (
 SCORES = (b"-inf", b"-1", b"0", b"1.5", b"9007199254740993", b"1e300", b"inf")
 FIELDS = {
     "callers": ("orders", "emails"),
-    "clock": ("beat", "hold", "prune", "turn", "cursor"),
+    "clock": ("beat", "hold", "prune", "turn", "cursor", "lease", "lease_until"),
     "pause": ("operator",),
-    "settings": ("generation", "json", "owner"),
+    "settings": ("generation", "json", "owner", "uid", "created", "spec"),
     "stats": ("completed", "enqueued", "scheduled", "retried", "buried", "reclaimed", "cancelled"),
     "workers": ("next", "0", "1"),
 }

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from flume.codec import Body, encode
 from flume.commands import client, pausing, worker
-from flume.commands.client import Counts, Found, Lane, Sent, Unique
+from flume.commands.client import Configured, Counts, Found, Lane, Sent, Unique
 from flume.commands.command import Argument, Command, text
 from flume.commands.worker import Beat, Claimed, Reclaimed, Suspicion
 from flume.connection import SyncConnections
 from flume.job import new_ids
 from flume.keys import Keys
+from flume.settings_record import Owner
 
 T = TypeVar("T")
 Content = dict[str, bytes] | list[bytes] | set[bytes] | dict[str, float] | bytes
@@ -25,6 +26,8 @@ LEASE_MS = 30 * SECOND
 SILENCE_MS = 10 * SECOND
 FENCES = 2**19
 """What a score in ``running`` counts its deadline in: the rest of it is the fence."""
+
+OWNER = Owner("tests", "uid-of-tests", 1_700_000_000_000)
 
 
 def body(handler: str = "send", *arguments: Any, attempts: int = 0) -> bytes:
@@ -176,6 +179,12 @@ class Rig:
                 limit=limit,
             )
         )
+
+    def configure(
+        self, settings: bytes = b"{}", owner: Owner = OWNER, *, over: str = ""
+    ) -> Configured:
+        """Write the queue's settings."""
+        return self.run(client.configure(self.keys, owner, settings, over=over))
 
     def counts(self) -> Counts:
         """Count the jobs by state."""

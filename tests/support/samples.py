@@ -11,6 +11,7 @@ from flume.commands.command import Argument, Command
 from flume.commands.limit import Definition, Grant, InForce
 from flume.commands.worker import CLAIM_ROOM, LANE_AGE_MS, WORKER_AGE_MS
 from flume.keys import Keys, LimitKeys
+from flume.settings_record import Owner
 
 KEYS = Keys("orders", "team:ready:a")
 HANDLERS = ("fax", "send")
@@ -84,7 +85,17 @@ SAMPLES = (
         client.peek(KEYS, KEYS.ready("send"), "ready"), {"offset": 0, "limit": 100, "newest": 0}
     ),
     Sample(client.counts(KEYS, HANDLERS)),
-    Sample(client.configure(KEYS, "tests", b"{}"), {"owner": "tests", "settings": b"{}"}),
+    Sample(
+        client.configure(KEYS, Owner("tests", "uid", 51, 52), b"{}", over="gone"),
+        {
+            "owner": "tests",
+            "uid": "uid",
+            "created": 51,
+            "spec": 52,
+            "over": "gone",
+            "settings": b"{}",
+        },
+    ),
     Sample(
         worker.claim(
             KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"

@@ -15,7 +15,7 @@ from flume.commands.limit import Definition
 from flume.job import new_id
 from flume.keys import LimitKeys
 from tests.support import batch_scenarios
-from tests.support.rig import HOUR, LEASE_MS, MINUTE, SILENCE_MS, Rig, body, interleaved
+from tests.support.rig import HOUR, LEASE_MS, MINUTE, OWNER, SILENCE_MS, Rig, body, interleaved
 from tests.support.staged import HANDLERS, SCENARIOS, scenario, script_of
 from tests.support.staged import busy as _busy
 from tests.support.staged import suspect as _suspect
@@ -28,7 +28,7 @@ def beat(rig: Rig) -> Command[Any]:
     """Everything is due."""
     ada = _busy(rig)
     rig.schedule(wait_ms=1000)
-    rig.run(client.configure(rig.keys, "tests", b"{}"))
+    rig.configure()
     rig.move_clock(HOUR)
     return worker.beat(
         rig.keys, ada.number, "ada", b"{}", lease_ms=LEASE_MS, away=True, settle_ms=1000
@@ -140,8 +140,8 @@ def complete(rig: Rig) -> Command[Any]:
 @scenario
 def configure(rig: Rig) -> Command[Any]:
     """The settings change."""
-    rig.run(client.configure(rig.keys, "tests", b"{}"))
-    return client.configure(rig.keys, "tests", b'{"concurrency":1}')
+    rig.configure()
+    return client.configure(rig.keys, OWNER, b'{"concurrency":1}')
 
 
 @scenario

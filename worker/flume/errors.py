@@ -16,6 +16,7 @@
     │   ├── ServerFullError         memory is full; nothing was stored
     │   ├── ServerRefusedError      wrong password or missing ACL right
     │   └── ForeignDataError        a key of ours holds what we did not write
+    │       └── SettingsUnreadableError  … the settings record of a queue
     ├── ManifestError             a Pipeline manifest with mistakes
     ├── NotEmptyError             jobs were left when a test's run was given up
     ├── PauseNotAcknowledgedError a pause binds, and not every worker has said so in time
@@ -114,6 +115,16 @@ class ServerRefusedError(ServerError):
 
 class ForeignDataError(ServerError):
     """A key of ours holds something that Flume did not write."""
+
+
+class SettingsUnreadableError(ForeignDataError):
+    """The settings record of a queue is none that this version of Flume can obey."""
+
+    def __init__(self, queue: str, reason: str) -> None:
+        super().__init__(
+            f"the settings record of queue {queue} cannot be read: {reason}. Workers keep the "
+            "settings they have. Write it again with `flume dev` or the operator of this version."
+        )
 
 
 class ManifestError(FlumeError):

@@ -20,11 +20,11 @@ key                            type    holds
 ``flume:{email}:unique_of``    hash    id -> unique key
 ``flume:{email}:senders``      hash    lane -> ``number ms`` of the last applied call
 ``flume:{email}:wake:NAME``    zset    one marker that wakes one idle worker of that handler
-``flume:{email}:settings``     hash    the live settings and their owner
+``flume:{email}:settings``     hash    the live settings, their generation and their owner
 ``flume:{email}:pause``        hash    source -> ``until_ms since_ms by reason`` (0: no end)
 ``flume:{email}:pauses``       stream  one entry: its id is that of the last pause or resume
 ``flume:{email}:workers``      hash    worker number -> ``seen_ms id record``, ``next`` -> counter
-``flume:{email}:clock``        hash    beat, hold and prune: times of the queue's housekeeping, ms
+``flume:{email}:clock``        hash    times of the queue's housekeeping, and the longest lease, ms
 ``flume:{email}:stats``        hash    counters, raised only by real transitions
 ``flume:queues``               set     every queue under this prefix (a slot of its own)
 ``flume:paused``               hash    ``all`` -> the pause of every queue (a slot of its own)

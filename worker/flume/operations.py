@@ -60,7 +60,8 @@ class WorkerInfo:
     seen: datetime
     """Its last beat, by Redis' clock; a live worker beats twice a second."""
     record: dict[str, Any]
-    """host, pid, version, handlers, running, max_demand, concurrency, started, generation."""
+    """host, pid, version, handlers, running, max_demand, concurrency, started; and of its settings:
+    generation, settings_uid, settings_problem, awaits_settings, flags."""
 
 
 def handler_names(keys: Keys) -> Operation[list[str]]:

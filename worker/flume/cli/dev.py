@@ -78,6 +78,7 @@ def dev(
     """Run pipelines on this machine, with a Valkey of their own.
 
     The manifests are those for Kubernetes; modules are looked for beside them and in this folder.
+    Edits of the files are applied while it runs; one with a mistake in it is refused.
     Give --redis to use a Redis that runs already.
     """
     paths = manifests + more
@@ -99,7 +100,7 @@ def dev(
     if server.url is not None:
         view.name_redis(server.url, _who_named(ctx))
     try:
-        return run_dev(config, on_ready=view.ready, on_start=view.start)
+        return run_dev(config, on_ready=view.ready, on_start=view.start, say=view.say)
     finally:
         view.close()
 
@@ -154,6 +155,13 @@ class _View:
             from flume.local.progress import Progress
 
             self._progress = Progress(url, self._prefix, self._console)
+
+    def say(self, sentence: str, is_undone: bool) -> None:
+        """Print what became of an edit."""
+        from rich.text import Text
+
+        style = "yellow" if is_undone else "green"
+        self._console.print(Text(sentence, style=style), soft_wrap=True)
 
     def start(self, workers: list[Worker]) -> None:
         if self._progress is not None:

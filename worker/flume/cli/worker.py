@@ -6,11 +6,14 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flume.cli.server import Server, pass_server, server_options
+
+if TYPE_CHECKING:
+    from flume.pipeline import PipelineSettings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -92,7 +95,7 @@ def print_at_once() -> None:
     "--manifest",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     envvar="FLUME_MANIFEST",
-    help="A Pipeline manifest; the options below count before it.",
+    help="A Pipeline manifest; its settings count where the queue has no record.",
 )
 @click.option("-q", "--queue", envvar="FLUME_QUEUE", help="Queue whose jobs are run.")
 @click.option(
@@ -114,6 +117,12 @@ def print_at_once() -> None:
     help="Seconds to finish what runs after SIGTERM.",
 )
 @click.option("--until-empty", is_flag=True, help="Stop once nothing is left to run.")
+@click.option(
+    "--wait-settings",
+    is_flag=True,
+    envvar="FLUME_WAIT_SETTINGS",
+    help="Run nothing until the queue has a settings record.",
+)
 @logging_options("json")
 @server_options
 @pass_server
@@ -127,6 +136,7 @@ def worker(
     pipeline: str | None,
     grace: float,
     until_empty: bool,
+    wait_settings: bool,
     health_port: int | None,
     log_config: Path | None,
     log_level: str,
@@ -134,6 +144,9 @@ def worker(
     **given: Any,
 ) -> int:
     """Run the jobs of one queue until SIGTERM.
+
+    It obeys the queue's settings record, and follows it while it runs; what is set here counts
+    before it, for this worker alone.  Without a record the manifest counts, or the defaults.
 
     Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
     were past their timeout and did not return.
@@ -146,7 +159,8 @@ def worker(
 
     print_at_once()
     logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
-    settings, named, name = _settings(manifest, queue, modules, given)
+    settings, named, name = _settings(manifest, queue, modules)
+    flags = _flags(given)
     url, prefix = redis_url(server.url), server.key_prefix
     lead_clients(url, prefix)
     config = WorkerConfig(
@@ -156,14 +170,16 @@ def worker(
         prefix=prefix,
         pipeline=pipeline or name,
         grace_s=grace,
+        flags=flags,
+        awaits_settings=wait_settings,
     )
     return run(ProcessConfig([config], health_port=health_port, until_empty=until_empty))
 
 
 def _settings(
-    manifest: Path | None, queue: str | None, modules: tuple[str, ...], given: dict[str, Any]
-) -> Any:
-    """Return the settings, the modules and the pipeline's name: flags before the manifest."""
+    manifest: Path | None, queue: str | None, modules: tuple[str, ...]
+) -> tuple[PipelineSettings, tuple[str, ...], str]:
+    """Return the settings for a queue without a record, the modules, and the pipeline's name."""
     from dataclasses import replace
 
     from flume.keys import check_queue
@@ -186,8 +202,13 @@ def _settings(
         settings = PipelineSettings(check_queue(queue))
     if not modules:
         raise click.UsageError("Name the module that has the handlers: --module app.jobs.")
+    return settings, modules, name
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were given for this worker alone."""
     flags = {_FIELDS.get(key, key): value for key, value in given.items() if value is not None}
     for field, least in (("max_demand", 1), ("concurrency", 1), ("timeout_s", 0.1), ("lease_s", 1)):
         if field in flags and flags[field] < least:
             raise click.UsageError(f"{field} is {flags[field]:g}; use at least {least:g}.")
-    return replace(settings, **flags), modules, name
+    return flags

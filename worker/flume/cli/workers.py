@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ COLUMNS = (
     Column("running", right=True),
     Column("held", right=True, drop=1),
     Column("demand", right=True, drop=2),
+    Column("settings", right=True, drop=5),
     Column("up", right=True, drop=4),
     Column("version", drop=3),
     Column("handlers", is_cut=True),
@@ -37,7 +39,8 @@ def workers(server: Server, /, *, queue: str | None, as_json: bool) -> None:
     """List the workers of QUEUE, or of all queues.
 
     A worker that left in order is not listed; one that has not been heard of for 3 seconds is
-    silent, and others take its jobs when their leases end.
+    silent, and others take its jobs when their leases end.  Settings is the generation of the
+    settings record that it obeys.
     """
     names = [queue] if queue else server.client.queues()
     found = [(name, w) for name in names for w in server.client.queue(name).workers()]
@@ -61,6 +64,7 @@ def row(queue: str, worker: WorkerInfo, now: datetime) -> list[str | int | Cell]
         _text(record.get("running")),
         _text(record.get("held")),
         _text(record.get("max_demand")),
+        generation_of(record),
         format_duration((now - started).total_seconds()) if started else "-",
         _text(record.get("version")),
         ", ".join(handlers_of(worker)),
@@ -86,8 +90,19 @@ def fields(queue: str, worker: WorkerInfo, now: datetime) -> dict[str, Any]:
         "held": record.get("held"),
         "concurrency": record.get("concurrency"),
         "max_demand": record.get("max_demand"),
+        "generation": record.get("generation"),
+        "flags": record.get("flags"),
         "handlers": handlers_of(worker),
     }
+
+
+def generation_of(record: Mapping[str, Any]) -> Cell:
+    """Return which settings a worker runs, from what it tells."""
+    if record.get("awaits_settings"):
+        return Cell("waits", "yellow")
+    if record.get("settings_problem"):
+        return Cell(f"{_text(record.get('generation') or None)} !", "red")
+    return Cell(_text(record.get("generation") or None))
 
 
 def _state(worker: WorkerInfo, now: datetime) -> Cell:

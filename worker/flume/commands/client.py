@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from flume.commands.command import Argument, Command, number, text, texts
 from flume.keys import Keys
+from flume.settings_record import Owner, whole
 
 ENQUEUE_AT_ONCE = 1000
 """Jobs in one call: bounds the time one script runs (about 1 ms) and what Lua can unpack."""
@@ -82,6 +84,29 @@ class Counts:
     totals: dict[str, int]
     """Transitions since the queue began: enqueued, completed, retried, buried, …"""
     handlers: dict[str, HandlerDepth]
+
+
+class Write(IntEnum):
+    """What became of settings that somebody wrote."""
+
+    DONE = 1
+    SAME = 0
+    """They were in force already."""
+    HELD = -1
+    """An older owner holds them."""
+    OUTDATED = -2
+    """A newer generation of this owner was there first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The answer to ``configure``."""
+
+    write: Write
+    generation: int
+    """Of the settings that are in force now."""
+    holder: Owner
+    """Whose they are."""
 
 
 NOT_UNIQUE = Unique()
@@ -276,6 +301,13 @@ def counts(keys: Keys, handlers: Sequence[str]) -> Command[Counts]:
     )
 
 
-def configure(keys: Keys, owner: str, settings: bytes) -> Command[int]:
-    """Write the live settings; the reply is the generation that is in force now."""
-    return Command("configure", [keys.settings], [owner, settings], int)
+def configure(keys: Keys, owner: Owner, settings: bytes, *, over: str = "") -> Command[Configured]:
+    """Write the live settings; ``over`` is the uid of an owner that is gone, and is replaced."""
+
+    def read(reply: Any) -> Configured:
+        outcome, generation, name, uid, created, spec = reply
+        who = Owner(text(name), text(uid), whole(created), whole(spec))
+        return Configured(Write(outcome), generation, who)
+
+    args: list[Argument] = [owner.name, owner.uid, owner.created_ms, owner.spec, over, settings]
+    return Command("configure", [keys.settings], args, read)

@@ -56,7 +56,8 @@ class Beat:
     promote: bool
     reclaim: bool
     prune: bool
-    generation: int
+    settings: bytes
+    """It changes when the settings record does: generation, owner and what that one counts."""
     handlers: int
     now_ms: int
     """By Redis' clock."""
@@ -218,13 +219,13 @@ def beat(
     """Say that this worker lives, and learn what is due."""
 
     def read(reply: Any) -> Beat:
-        registered, promote, reclaim_, prune_, generation, handlers, now, paused, change = reply
+        registered, promote, reclaim_, prune_, settings, handlers, now, paused, change = reply
         return Beat(
             registered == 1,
             promote == 1,
             reclaim_ == 1,
             prune_ == 1,
-            number(generation),
+            settings,
             handlers,
             number(now),
             paused,

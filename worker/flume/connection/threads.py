@@ -61,6 +61,12 @@ class SyncConnections:
         self._idle: deque[SyncWire] = deque()
         self._pid = os.getpid()
 
+    def set_timeout(self, timeout: float) -> None:
+        """Give a call up after so many seconds from now on; a connection in use keeps its own."""
+        if timeout != self._timeout:
+            self._timeout = check_timeout(timeout)
+            self.close()
+
     def run(self, command: Command[T], *, timeout: float | None = None) -> T:
         """Send ``command`` once and return what its reply says.
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from flume.commands.client import configure
-from flume.connection import SyncConnections
 from flume.delivery.python import lead_clients
 from flume.delivery.python import load as load_modules
-from flume.errors import ConfigurationError
-from flume.keys import DEFAULT_PREFIX, Keys
+from flume.keys import DEFAULT_PREFIX
+from flume.local.applying import Applier
+from flume.local.manifests import Manifests, Say
 from flume.local.server import embedded_server
-from flume.manifest import Manifest, load
-from flume.pausing import as_in_spec
+from flume.local.watching import Watcher
+from flume.manifest import Manifest
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import Worker, WorkerConfig
 
@@ -44,6 +40,7 @@ def run_dev(
     *,
     on_ready: Callable[[str, list[Manifest]], None],
     on_start: Callable[[list[Worker]], None],
+    say: Say,
 ) -> int:
     """Run the pipelines until a signal (or until all is done); return the exit code.
 
@@ -51,24 +48,22 @@ def run_dev(
         config: What was asked for.
         on_ready: Told the URL of Redis and the manifests, before the workers start.
         on_start: Told the workers, in the event loop.
+        say: Told what becomes of edits, in a thread of its own.
 
     Raises:
         ManifestError: If a manifest has mistakes.
         ConfigurationError: If a module cannot be loaded, or two manifests name one queue.
     """
-    manifests = read_manifests(config.manifests)
-    with _server(config) as url:
+    files = [path for path in config.manifests if str(path) != "-"]
+    watcher = Watcher(files, lambda path: manifests.edited(path, applier, say))  # before the read
+    manifests = Manifests(config.manifests)
+    with _server(config) as url, contextlib.closing(Applier(url, config.prefix)) as applier:
         lead_clients(url, config.prefix)
-        loaded = [load_modules(manifest.spec.modules or ()) for manifest in manifests]
-        connections = SyncConnections(url)
-        for manifest in manifests:
-            settings = manifest.settings()
-            keys = Keys(settings.queue, config.prefix)
-            owner = f"dev/{manifest.metadata.name}"
-            connections.run(configure(keys, owner, msgspec.json.encode(settings)))
-            connections.run(as_in_spec(keys, is_paused=settings.paused, by=owner))
-        connections.close()
-        on_ready(url, manifests)
+        loaded = [load_modules(manifest.spec.modules or ()) for manifest in manifests.all]
+        refused = [why for manifest in manifests.all if (why := applier.apply(manifest))]
+        on_ready(url, manifests.all)
+        for why in refused:
+            say(why, True)
         workers = [
             WorkerConfig(
                 settings=manifest.settings(),
@@ -78,18 +73,19 @@ def run_dev(
                 pipeline=manifest.metadata.name,
                 grace_s=config.grace_s,
             )
-            for manifest, handlers in zip(manifests, loaded, strict=True)
+            for manifest, handlers in zip(manifests.all, loaded, strict=True)
         ]
-        return run(
-            ProcessConfig(
-                workers,
-                health_port=config.health_port,
-                shows_queues=True,
-                until_empty=config.until_empty,
-                awaits_jobs=config.url is None and config.data is None,
-                on_start=on_start,
+        with watcher:
+            return run(
+                ProcessConfig(
+                    workers,
+                    health_port=config.health_port,
+                    shows_queues=True,
+                    until_empty=config.until_empty,
+                    awaits_jobs=config.url is None and config.data is None,
+                    on_start=on_start,
+                )
             )
-        )
 
 
 def read_manifests(paths: Sequence[Path]) -> list[Manifest]:
@@ -99,30 +95,7 @@ def read_manifests(paths: Sequence[Path]) -> list[Manifest]:
         ManifestError: If one has mistakes.
         ConfigurationError: If two name one queue, or one needs Kubernetes.
     """
-    manifests: list[Manifest] = []
-    for path in paths:
-        if str(path) == "-":
-            manifests += load(sys.stdin.read(), source="standard input")
-        else:
-            manifests += load(path)
-            folder = str(path.resolve().parent)
-            if folder not in sys.path:
-                sys.path.insert(0, folder)
-    queues: dict[str, str] = {}
-    for manifest in manifests:
-        name, queue = manifest.metadata.name, manifest.spec.queue
-        if queue in queues:
-            raise ConfigurationError(
-                f"the pipelines {queues[queue]} and {name} both name the queue {queue}: a queue "
-                "has one pipeline. Give one of them another queue."
-            )
-        queues[queue] = name
-        if manifest.spec.modules is None:
-            raise ConfigurationError(
-                f"the pipeline {name} delivers over HTTP, which only Kubernetes runs. Name modules "
-                "to run it here."
-            )
-    return manifests
+    return Manifests(paths).all
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 -- KEYS[1]  running    zset   id -> lease deadline and fence
 -- KEYS[2]  jobs       hash   id -> body
 -- KEYS[3]  workers    hash   worker number -> seen_ms id record
--- KEYS[4]  clock      hash   hold: no reclaim before
+-- KEYS[4]  clock      hash   hold: no reclaim before; lease, lease_until: the longest lease in use
 -- KEYS[5]  suspects   hash   id -> crashes while alone
 -- KEYS[6]  alone      list   ready_ms:id handler, of suspects that wait
 -- KEYS[7]  dead       zset   id -> buried at, ms
@@ -28,6 +28,7 @@
 --@include requeue
 --@include near
 --@include crash
+--@include longest
 
 local running, jobs, workers, clock, suspects, alone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local stats, lists, charged, released, buried = KEYS[8], {}, {}, {}, {}
@@ -40,8 +41,8 @@ end
 redis.call('LLEN', alone)
 redis.call('ZCARD', KEYS[7])
 for _, hash in ipairs({ jobs, workers, suspects, stats, KEYS[9], KEYS[10] }) do redis.call('HLEN', hash) end
-local times = redis.call('HMGET', clock, 'beat', 'hold')
-bring_near(running, now, ARGV[2])
+local times = redis.call('HMGET', clock, 'beat', 'hold', 'lease', 'lease_until')
+bring_near(running, now, (longest(times[3], times[4], ARGV[2], now)))
 -- a silence of all: this call waited while Redis stood still, and the next beat will set a hold
 local is_silent = now - (whole(times[1]) or now) > ARGV[2] / 2
 if is_silent or now < (whole(times[2]) or 0) then return {0, {}, {}, {}} end

@@ -59,6 +59,9 @@ class AsyncLane(Lane):
     def close(self) -> None:
         """Do nothing: tasks leave nothing behind."""
 
+    def _places_changed(self) -> None:
+        self._fill()
+
     def _fill(self) -> None:
         self._is_filling = True
         buffer = self.buffer

@@ -125,6 +125,9 @@ class BatchLane(Lane):
             job.is_settled = True
         self.on_room()  # for other lanes: its place stays taken
 
+    def _places_changed(self) -> None:
+        self._fill()
+
     def _fill(self) -> None:
         self._is_filling = True
         while self._busy < self.places and (jobs := self._next()):
@@ -215,6 +218,7 @@ class AsyncBatchLane(BatchLane):
 class ThreadBatchLane(BatchLane):
     """Runs sync batch handlers, each in a thread; a batch asks ``batch.is_cancelled``."""
 
+    is_sync = True
     _threads: Threads
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -28,10 +28,12 @@ class Batcher(Fetcher):
     full batches of what would be ten open ones in their memories.
     """
 
+    _size = 1  # jobs of a batch, as the claim under way asks: settings may change meanwhile
     _closes_ms = 0  # until the first open batch is due, by the last look; 0: none is open
 
     def _command(self, fence: int, limit: int, holds: int, *, again: bool) -> Command[Claimed]:
         settings = self._lane.settings
+        self._size = self._size if again else settings.jobs_per_batch
         return commands.claim_batch(
             self._keys,
             self._names,
@@ -41,7 +43,7 @@ class Batcher(Fetcher):
             holds=holds,
             again=again,
             worker_id=self._identity.worker_id,
-            size=settings.jobs_per_batch,
+            size=self._size,
             timeout_ms=settings.batch_timeout_ms,
         )
 
@@ -55,7 +57,7 @@ class Batcher(Fetcher):
         return super()._hold(claimed, fence, limit)
 
     def _take(self, jobs: list[HeldJob], suspicion: Suspicion) -> None:
-        batches = in_batches(jobs, self._lane.settings.jobs_per_batch)
+        batches = in_batches(jobs, self._size)
         self._demand.take_batches(batches, alone=suspicion is Suspicion.RUN_ALONE)
 
     def _units(self, jobs: list[HeldJob]) -> int:

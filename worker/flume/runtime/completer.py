@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flume import codec
@@ -25,6 +26,20 @@ FLIGHTS = 4
 COMPLETE_AT_ONCE = 1000
 
 logger = logging.getLogger("flume.worker")
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """Outcomes on their way to Redis."""
+
+    command: Command[list[bytes]]
+    pairs: Callable[[], list[Argument]]
+    """Returns id and fence in turn; asked only where the call takes long."""
+    landed: Callable[[], None] = _nothing
 
 
 class Completer:
@@ -57,7 +72,7 @@ class Completer:
         self._burials: list[Argument] = []
         self._releases: dict[str, list[Argument]] = {}
         self._is_due = False
-        self._flights: dict[asyncio.Task[None], Command[list[bytes]]] = {}
+        self._flights: dict[asyncio.Task[None], Flight] = {}
         self._gives_up = False
         self._landed = asyncio.Event()
         self._moved_at = 0.0  # monotonic s: when outcomes last began to gather, or were stored
@@ -101,8 +116,8 @@ class Completer:
     def give_up(self) -> None:
         """Send no more.  What is not stored yet is run again once its lease has ended."""
         self._gives_up = True
-        for flight in self._flights:
-            flight.cancel()
+        for task in self._flights:
+            task.cancel()
 
     def unstored(self, age: float) -> list[Argument]:
         """Return the outcomes, id and fence in turn, of which none was stored for ``age`` s.
@@ -119,8 +134,8 @@ class Completer:
         pairs += _pairs(list(self._retries), 5) + _pairs(list(self._burials), 3)
         for waiting in list(self._releases.values()):
             pairs += list(waiting)
-        for command in list(self._flights.values()):
-            pairs += _pairs_of(command)
+        for flight in list(self._flights.values()):
+            pairs += flight.pairs()
         return pairs
 
     def _soon(self) -> None:
@@ -132,43 +147,51 @@ class Completer:
     def _send(self) -> None:
         """Start a call for what has gathered, unless enough are under way: then more gathers."""
         while len(self._flights) < FLIGHTS and not self._gives_up:
-            command, give_back = self._next()
-            if command is None:
+            flight = self._next()
+            if flight is None:
                 self._is_due = False
                 break
-            self._flights[self._spawn(self._fly(command, give_back))] = command
+            self._flights[self._spawn(self._fly(flight))] = flight
 
-    def _next(self) -> tuple[Command[list[bytes]] | None, Callable[[], None]]:
+    def _next(self) -> Flight | None:
+        keys = self._keys
         if self._completed:
-            return commands.complete(self._keys, _groups(self._completed)), _nothing
+            groups = _groups(self._completed)
+            return Flight(commands.complete(keys, groups), lambda: _pairs_of(groups))
         if self._discarded:
             groups = _groups(self._discarded)
-            return commands.complete(self._keys, groups, counter="discarded"), _nothing
+            command = commands.complete(keys, groups, counter="discarded")
+            return Flight(command, lambda: _pairs_of(groups))
         if self._retries:
             last = self._lanes.pop()  # one for each flight, so there is one
             lane = Lane(last.name, last.number + 1)
             jobs = _cut(self._retries, 5 * commands.OUTCOMES_AT_ONCE)
-            return commands.retry(self._keys, lane, jobs), lambda: self._lanes.append(lane)
+            command = commands.retry(keys, lane, jobs)
+            return Flight(command, lambda: _pairs(jobs, 5), lambda: self._lanes.append(lane))
         if self._burials:
             jobs = _cut(self._burials, 3 * commands.OUTCOMES_AT_ONCE)
-            return commands.bury(self._keys, jobs), _nothing
-        for handler, waiting in self._releases.items():
-            jobs = _cut(waiting, 2 * commands.RELEASE_AT_ONCE)
-            if not waiting:
-                del self._releases[handler]
-            return commands.release(self._keys, handler, jobs), _nothing
-        return None, _nothing
+            return Flight(commands.bury(keys, jobs), lambda: _pairs(jobs, 3))
+        for handler in self._releases:
+            return self._release(handler)
+        return None
 
-    async def _fly(self, command: Command[list[bytes]], give_back: Callable[[], None]) -> None:
+    def _release(self, handler: str) -> Flight:
+        waiting = self._releases[handler]
+        jobs = _cut(waiting, 2 * commands.RELEASE_AT_ONCE)
+        if not waiting:
+            del self._releases[handler]
+        return Flight(commands.release(self._keys, handler, jobs), lambda: jobs)
+
+    async def _fly(self, flight: Flight) -> None:
         try:
-            refused = await self._link.deliver(command)
-            if refused and command.script != "release":
+            refused = await self._link.deliver(flight.command)
+            if refused and flight.command.script != "release":
                 self._on_refused(refused)
         except ServerError:
             # The jobs' leases lapse, and they run again: better than a worker that stops here.
             logger.exception("outcome_not_stored", extra={"queue": self._keys.queue})
         finally:
-            give_back()
+            flight.landed()
             del self._flights[asyncio.current_task()]  # type: ignore[arg-type]
             self._moved_at = time.monotonic()
             self._send()
@@ -196,17 +219,13 @@ def _pairs(jobs: Sequence[Argument], width: int) -> list[Argument]:
     return [item for start in range(0, len(jobs), width) for item in jobs[start : start + 2]]
 
 
-def _pairs_of(command: Command[list[bytes]]) -> list[Argument]:
-    """Return id and fence of each job in a command of this module."""
-    args = command.args
-    if command.script != "complete":
-        first, width = {"retry": (2, 5), "bury": (0, 3), "release": (1, 2)}[command.script]
-        return _pairs(args[first:], width)
+def _pairs_of(groups: Sequence[Argument]) -> list[Argument]:
+    """Return id and fence of each job in ``groups``."""
     pairs: list[Argument] = []
-    at = 1
-    while at < len(args):
-        fence, end = args[at], at + 2 + int(args[at + 1])
-        pairs += [item for job_id in args[at + 2 : end] for item in (job_id, fence)]
+    at = 0
+    while at < len(groups):
+        fence, end = groups[at], at + 2 + int(groups[at + 1])
+        pairs += [item for job_id in groups[at + 2 : end] for item in (job_id, fence)]
         at = end
     return pairs
 
@@ -215,7 +234,3 @@ def _cut(waiting: list[Argument], most: int) -> list[Argument]:
     taken = waiting[:most]
     del waiting[:most]
     return taken
-
-
-def _nothing() -> None:
-    pass

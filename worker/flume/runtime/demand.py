@@ -18,6 +18,8 @@ class Demand:
 
     def __init__(self, max_demand: int) -> None:
         self.max_demand = max_demand
+        self.holds_back = False
+        """The settings alone keep this worker from claiming: they are awaited, or say paused."""
         self.held: dict[bytes, HeldJob] = {}
         self.claiming = 0
         """Jobs, or batches, that claims under way may bring."""
@@ -30,6 +32,11 @@ class Demand:
         self._in_batches = 0  # how many of those held are
         self._batches = 0  # not all of whose jobs have been let go
 
+    def obey(self, max_demand: int, *, holds_back: bool) -> None:
+        """Hold as many from now on; what is held beyond that is run."""
+        self.max_demand, self.holds_back = max_demand, holds_back
+        self.freed()
+
     def freed(self) -> None:
         """Tell who waits for room, another one first each time: each gets its turn."""
         for listener in self.listeners:
@@ -39,7 +46,7 @@ class Demand:
     def room(self, claimer: object) -> int:
         """Return how many more jobs, or batches, ``claimer`` may claim now."""
         taken = len(self.held) - self._in_batches + self._batches + self.claiming
-        if self.runs_alone or (self.claiming and not self.held):
+        if self.holds_back or self.runs_alone or (self.claiming and not self.held):
             return 0  # a claim that was sent while nothing was held may bring a suspect
         if self.emptying is not None:
             if taken or self.emptying is not claimer:

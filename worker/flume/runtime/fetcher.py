@@ -203,9 +203,9 @@ class Fetcher:
         a handler blocked the loop: some of its jobs may be others' by now.
         """
         wait, again = FIRST_WAIT_S, False
-        late = self._identity.lease_ms / 3000  # what is left lasts until they are extended
         while True:
-            started = time.monotonic()
+            started, lease_ms = time.monotonic(), self._identity.lease_ms
+            late = lease_ms / 3000  # what is left lasts until they are extended
             try:
                 claimed = await self._link.connections.run(
                     self._command(fence, 0 if self.stopping.is_set() else limit, holds, again=again)

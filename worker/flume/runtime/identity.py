@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass, field
 
 from flume.commands.worker import SEQUENCES
+from flume.pipeline import PipelineSettings
 
 
 def new_worker_id() -> str:
@@ -21,12 +22,18 @@ def new_worker_id() -> str:
     return f"{start}-{secrets.token_hex(4)}"
 
 
+def lease_ms(settings: PipelineSettings) -> int:
+    """Return the lease of these settings as Redis has it."""
+    return round(settings.lease_s * 1000)
+
+
 @dataclass(slots=True)
 class Identity:
     """A registered worker."""
 
     worker_id: str
     lease_ms: int
+    """Of new claims and of the next extension; the settings change it."""
     number: int = -1
     """Given by Redis; the first part of each fence."""
     _sequence: int = field(default=0)

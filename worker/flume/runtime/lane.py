@@ -38,6 +38,8 @@ class Lane(ABC):
         ended: Told of each job that ended, with its error and its duration in s.
     """
 
+    is_sync = False
+    """Whether its handlers run in threads."""
     can_stop = False
     """Whether a running handler can be stopped from outside."""
 
@@ -74,6 +76,16 @@ class Lane(ABC):
     @abstractmethod
     def busy(self) -> int:
         """Return how many places are taken."""
+
+    def obey(self, settings: PipelineSettings) -> None:
+        """Go by new settings: what runs beyond the places that are left runs on."""
+        self.settings = settings
+        self.places = settings.places(is_sync=self.is_sync)
+        self._places_changed()
+
+    @abstractmethod
+    def _places_changed(self) -> None:
+        """Use places that are new; take none that are gone again."""
 
     @abstractmethod
     def close(self) -> None:

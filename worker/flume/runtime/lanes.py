@@ -12,6 +12,7 @@ from flume.pipeline import PipelineSettings
 from flume.runtime.async_lane import AsyncLane
 from flume.runtime.batch_lane import AsyncBatchLane, ThreadBatchLane
 from flume.runtime.lane import Ended, Lane
+from flume.runtime.live import LiveSettings
 from flume.runtime.thread_lane import ThreadLane
 from flume.runtime.tracing import traced
 
@@ -19,10 +20,10 @@ logger = logging.getLogger("flume.worker")
 
 
 def make_lanes(
-    handlers: Mapping[str, Handler[..., Any]], settings: PipelineSettings, ended: Ended
+    handlers: Mapping[str, Handler[..., Any]], live: LiveSettings, ended: Ended
 ) -> list[Lane]:
     """Return a lane for each kind of handler there is: async or sync, of one job or of a batch."""
-    handlers = traced(handlers, settings)
+    handlers, settings = traced(handlers, lambda: live.current), live.current
     lanes: list[Lane] = []
     for takes_batches, is_async, kind in _KINDS:
         mine = {
@@ -31,7 +32,7 @@ def make_lanes(
             if item.is_async == is_async and isinstance(item, BatchHandler) == takes_batches
         }
         if mine:
-            places = settings.places(is_sync=not is_async)
+            places = settings.places(is_sync=kind.is_sync)
             lanes.append(kind(settings.queue, mine, settings, places=places, ended=ended))
     return lanes
 

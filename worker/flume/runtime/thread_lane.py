@@ -26,6 +26,8 @@ from flume.runtime.lane import Ended, Lane
 class ThreadLane(Lane):
     """Runs sync handlers."""
 
+    is_sync = True
+
     def __init__(
         self,
         queue: str,
@@ -65,6 +67,12 @@ class ThreadLane(Lane):
         for _ in range(self._threads):
             self._wakeups.put(False)
 
+    def _places_changed(self) -> None:
+        for _ in range(self._threads - self.places):
+            self._wakeups.put(True)  # an idle thread that wakes sees that it is one too many
+        if self.buffer:
+            self._wake()
+
     def _wake(self) -> None:
         """Wake one thread; make one where all are busy and a place is free."""
         if self._is_waking:
@@ -82,13 +90,22 @@ class ThreadLane(Lane):
             self._wakeups.put(True)
 
     def _serve(self) -> None:
-        """Run jobs until there are none, wait for more; a thread's whole life."""
+        """Run jobs until there are none, wait for more; a thread's whole life.
+
+        It ends where places were taken away and it is one too many.
+        """
         while True:
             self._is_waking = False
             if self._run_all() is False:
                 return
             with self._lock:
-                self._idle += 1
+                leaves = self._threads > self.places
+                self._threads -= leaves
+                self._idle += not leaves
+            if leaves:
+                if self.buffer:
+                    self._wake()
+                return
             goes_on = True if self.buffer else self._wakeups.get()
             with self._lock:
                 self._idle -= 1
@@ -98,7 +115,7 @@ class ThreadLane(Lane):
 
     def _run_all(self) -> bool:
         buffer, done = self.buffer, self._done
-        while True:
+        while self._threads <= self.places:
             try:
                 job = buffer.popleft()
             except IndexError:
@@ -119,6 +136,7 @@ class ThreadLane(Lane):
                     self._loop.call_soon_threadsafe(self._drain)
                 except RuntimeError:  # the loop is closed: the worker has given this job up
                     return False
+        return True
 
     def _drain(self) -> None:
         """Settle what the threads have done, in the event loop."""

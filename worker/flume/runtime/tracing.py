@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 Handlers = Mapping[str, Handler[..., Any]]
+Settings = Callable[[], PipelineSettings]
+"""What is in force when a run ends: it may have changed since the worker started."""
 
 _ENDED = {"shutdown": "released", "lost": "lost"}
 """By why it was stopped: what became of a job that was settled before its handler returned."""
 
 
-def traced(handlers: Handlers, settings: PipelineSettings) -> Handlers:
+def traced(handlers: Handlers, settings: Settings) -> Handlers:
     """Return the handlers, each run of which makes a span; the same ones where nobody listens."""
     if os.environ.get("OTEL_PYTHON_TRACER_PROVIDER"):  # names one that nobody may have loaded yet
         try:
@@ -52,9 +54,7 @@ def traced(handlers: Handlers, settings: PipelineSettings) -> Handlers:
     return {name: made[id(item)] for name, item in handlers.items()}  # aliases share one
 
 
-def _traced(
-    handler: Handler[..., Any], tracer: Tracer, settings: PipelineSettings
-) -> Handler[..., Any]:
+def _traced(handler: Handler[..., Any], tracer: Tracer, settings: Settings) -> Handler[..., Any]:
     function: Callable[..., Any] = handler.function
 
     @functools.wraps(function)
@@ -75,7 +75,7 @@ class _Run:
 
     __slots__ = ("_job", "_settings", "_span", "_token", "_tracer")
 
-    def __init__(self, tracer: Tracer, job: HeldJob, settings: PipelineSettings) -> None:
+    def __init__(self, tracer: Tracer, job: HeldJob, settings: Settings) -> None:
         self._tracer = tracer
         self._job = job
         self._settings = settings
@@ -113,7 +113,7 @@ class _Run:
         from opentelemetry import context
 
         context.detach(self._token)
-        ended, outcome = _outcome(self._job, error, self._settings)
+        ended, outcome = _outcome(self._job, error, self._settings())
         self._span.set_attribute("flume.outcome", outcome)
         # Retry and Discard steer, and a release is not the job's fault: no failures.
         is_failure = outcome in ("retried", "buried", "discarded")

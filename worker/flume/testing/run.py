@@ -97,6 +97,7 @@ def run_until_empty(
         prefix=client.prefix,
         grace_s=GRACE_S,
         shift_ms=client._connections.shift_ms,
+        follows_record=False,
     )
     if isinstance(client, AsyncClient):
         return _run(client, config, timeout=timeout, include_retrying=include_retrying)
