@@ -1,0 +1,108 @@
+"""What a rate limit must do, in a few lines: every grant is kept, and counted again each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from flume.commands.limit import SLACK_MS, Definition
+
+HOUR_MS = 3600 * 1000
+
+
+@dataclass
+class Given:
+    """One grant."""
+
+    at: int
+    """By the limiter's own clock."""
+    truly_at: int
+    """By a clock that goes on while Redis' clock is set back."""
+    n: int
+    epoch: int
+    is_counted: bool = True
+    """Whether the window in which it lies is still looked at."""
+
+
+@dataclass
+class LimitModel:
+    """The definitions, the clock and the grants of one limit."""
+
+    shown: int
+    """Redis' clock, ms."""
+    at: int = 0
+    truly: int = 0
+    seen: int = 0
+    """What the clock said to the last call."""
+    period: int = 0
+    epoch: int = 0
+    carried: tuple[int, int] = (0, 0)
+    """When the last period began, and how much of the window before counts as granted then."""
+    given: list[Given] = field(default_factory=list)
+    definitions: dict[str, tuple[Definition, int]] = field(default_factory=dict)
+
+    def step(self, ms: int) -> None:
+        """Redis' clock is set; ahead it cannot be told from time that passes."""
+        self.shown += ms
+        self.truly += max(0, ms)
+
+    def lose(self) -> None:
+        """All keys are gone: a new window."""
+        self.at = self.seen = self.period = 0
+        self.carried = (0, 0)
+        self.given.clear()
+        self.definitions.clear()
+
+    def look(self) -> None:
+        """A call comes."""
+        if self.period:
+            self.at += max(0, self.shown - self.seen)
+        else:
+            self.at = self.shown
+        self.seen = self.shown
+
+    def define(self, queue: str, own: Definition) -> None:
+        """Keep what a queue says, unless it said something newer."""
+        self.definitions = {
+            name: kept for name, kept in self.definitions.items() if self.at - kept[1] <= HOUR_MS
+        }
+        known = self.definitions.get(queue)
+        if known is None or own.generation >= known[0].generation:
+            self.definitions[queue] = (own, self.at)
+
+    def in_force(self, otherwise: Definition) -> tuple[int, int]:
+        """Return the count and period of the strictest definition."""
+        live = [own for own, _ in self.definitions.values() if own.count] or [otherwise]
+        if not live[0].count:
+            return 0, 0
+        first = min(live, key=lambda own: (Fraction(own.count, own.period_ms), own.count))
+        return first.count, first.period_ms
+
+    def free(self, count: int, period: int) -> int:
+        """Return how many tokens may be granted; begins a new epoch where the period is new."""
+        if period != self.period:
+            held = self._held() if self.period else 0
+            for one in self.given:
+                one.is_counted = one.is_counted and self._is_held(one.at)
+            self.carried = (self.at, held)
+            self.period = period
+            self.epoch += 1
+        return max(0, count - self._held())
+
+    def truly_held(self) -> int:
+        """Return how many jobs may start in the period that ends at the slack's end from now."""
+        since = self.truly - self.period - SLACK_MS
+        return sum(one.n for one in self.given if one.is_counted and one.truly_at >= since)
+
+    def can_take_back(self, one: Given) -> bool:
+        """Whether a grant lies in the window that is counted now."""
+        return one.epoch == self.epoch and self._is_held(one.at)
+
+    def _held(self) -> int:
+        began, carried = self.carried
+        held = sum(one.n for one in self.given if self.can_take_back(one))
+        return held + (carried if self._is_held(began) else 0)
+
+    def _is_held(self, at: int) -> bool:
+        width = -(-self.period // 128)
+        return at // width >= (self.at - self.period - SLACK_MS) // width
