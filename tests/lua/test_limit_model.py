@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from flume.commands import limit
-from flume.commands.limit import Definition, Grant
+from flume.commands.limit import SLACK_MS, Definition, Grant
 from flume.connection import SyncConnections
 from tests.support.limit_model import Given, LimitModel
 from tests.support.limiter import START_MS, Limiter
@@ -68,6 +68,13 @@ class LimitMachine(RuleBasedStateMachine):
         self.limiter.now += ms
         self.model.shown += ms
         self.model.truly += ms
+
+    @rule(kept=grants, slots=st.integers(-1, 2), ms=st.integers(-1, 1))
+    def a_grant_grows_old(self, kept: Kept, slots: int, ms: int) -> None:
+        """Until about when the window leaves it behind: a slot too early would be one too many."""
+        width = -(-self.model.period // 128)
+        age = self.model.period + SLACK_MS + slots * width + ms
+        self.time_passes(max(0, kept.given.at + age - self.model.at))
 
     @rule(ms=st.sampled_from(STEPS))
     def clock_steps(self, ms: int) -> None:
@@ -123,8 +130,12 @@ class LimitMachine(RuleBasedStateMachine):
         limiter, model = self.limiter, self.model
         command = limit.refund(limiter.keys, kept.queue, limiter.lane(), kept.grant, n)
         back = limiter.run(command)
+        at, seen = model.at, model.seen
         model.look()
         is_there = any(one is kept.given for one in model.given) and model.can_take_back(kept.given)
+
+        if not is_there:  # nothing was written, the clock neither
+            model.at, model.seen = at, seen
 
         assert back == (n if is_there else 0)
         kept.given.n -= back
@@ -156,7 +167,8 @@ class LimitMachine(RuleBasedStateMachine):
 
     @rule()
     def lose(self) -> None:
-        """The keys are gone."""
+        """The keys are gone; another epoch begins, for they are named by the ms."""
+        self.time_passes(1)
         keys = self.limiter.keys
         self.limiter.connections.call("DEL", keys.ring, keys.callers, keys.senders)
         self.model.lose()
@@ -190,7 +202,7 @@ def test_every_interleaving_keeps_the_limit(connections: SyncConnections) -> Non
     run_state_machine_as_test(  # takes anything that makes a machine
         cast("type[LimitMachine]", machine),
         settings=settings(
-            max_examples=80,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             print_blob=True,

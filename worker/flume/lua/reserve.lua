@@ -69,7 +69,7 @@ redis.call('HDEL', callers, '', unpack(stale)) -- first: memory full refuses wha
 write_ring(ring_key, ring, now, ring.slot, cell(ring, ring.slot))
 write_caller(callers, queue, me)
 if not told then sweep_lanes(senders, now) end
-remember(senders, lane, number, now, ring.epoch, ring.slot, n, due)
+remember(senders, lane, told, number, now, ring.epoch, ring.slot, n, due)
 if is_new then
   for _, key in ipairs({ ring_key, callers, senders }) do redis.call('PEXPIRE', key, ring.window + 7200000) end
 end

@@ -8,7 +8,8 @@ local function read_callers(flat, queue, time)
   for i = 1, math.min(#flat, 2000), 2 do
     local text = flat[i + 1]
     local caller = #text >= 96 and #text % 6 == 0 and #text <= 96 + 6 * CELLS and { struct.unpack(CALLER, text) }
-    if caller and math.abs(time - caller[SEEN]) <= 3600000
+    local silent = caller and time - caller[SEEN] -- below 0: the ring was lost, and the clock was set back
+    if caller and silent <= 3600000 and silent > -2592000000
       and math.abs(caller[PACE]) + math.abs(caller[LEFT]) < 1e15 then
       caller.grants, all[flat[i]] = string.sub(text, 97), caller
     elseif #stale < 100 then

@@ -17,7 +17,7 @@ local function sweep_lanes(senders, now)
   end
 end
 
-local function remember(senders, lane, number, now, epoch, slot, n, due)
-  if redis.call('HLEN', senders) >= MOST_LANES and redis.call('HEXISTS', senders, lane) == 0 then return end
+local function remember(senders, lane, is_known, number, now, epoch, slot, n, due)
+  if not is_known and redis.call('HLEN', senders) >= MOST_LANES then return end
   redis.call('HSET', senders, lane, string.format('%.0f %.0f %.0f %.0f %.0f %.0f', number, now, epoch, slot, n, due))
 end
