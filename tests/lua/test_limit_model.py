@@ -167,7 +167,7 @@ class LimitMachine(RuleBasedStateMachine):
 
     @rule()
     def lose(self) -> None:
-        """The keys are gone; another epoch begins, for they are named by the ms."""
+        """The keys are gone; another epoch begins, for they are named by the time."""
         self.time_passes(1)
         keys = self.limiter.keys
         self.limiter.connections.call("DEL", keys.ring, keys.callers, keys.senders)

@@ -46,7 +46,7 @@ if last.number == number and last.epoch then -- its first reply was lost
 end
 
 expire(ring)
-set_period(ring, period, now)
+set_period(ring, period, time[1] * 1000000 + time[2])
 local free = math.max(0, count - ring.total)
 local want = tonumber(ARGV[4])
 local step = math.max(1, math.min(tonumber(ARGV[5]), want, count))

@@ -13,7 +13,7 @@ local function open_ring(text, now)
   if not text or #text ~= LENGTH or string.sub(text, 1, 4) ~= 'fl1:' then return ring end
   local _, period, epoch, last, time, first, total, freed = struct.unpack(HEAD, text)
   time = time + math.max(0, now - last)
-  if period == 0 or math.max(epoch, time, first, total, freed) >= 2 ^ 50 then return ring end
+  if period == 0 or math.max(epoch, time, first, total, freed) >= 2 ^ 53 then return ring end
   ring.period, ring.epoch, ring.first, ring.total = period, epoch, first, total
   ring.text, ring.time, ring.freed = text, time, freed
   set_width(ring)
