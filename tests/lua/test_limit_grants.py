@@ -58,6 +58,7 @@ def test_no_more_comes_back_than_was_taken(limiter: Limiter) -> None:
     limiter.now += SECOND
     limiter.reserve(90, OWN)
 
+    assert limiter.refund(grant, -5) == 0
     assert limiter.refund(grant, 10**9) == 10
     assert limiter.reserve(100, OWN).count == 10
 

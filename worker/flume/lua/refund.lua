@@ -38,7 +38,7 @@ expire(ring)
 if not ring.text or ring.epoch ~= epoch or slot < ring.first or slot > ring.slot then return 0 end
 
 local there = cell(ring, slot)
-local n = math.min(tonumber(ARGV[6]), there)
+local n = math.max(0, math.min(tonumber(ARGV[6]), there))
 ring.total = math.max(0, ring.total - n)
 redis.call('HDEL', callers, '') -- first: memory full refuses what follows as a first write
 write_ring(ring_key, ring, now, slot, there - n)
