@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import drains, enqueues, footprint, latency
+from benchmarks import drains, enqueues, footprint, latency, pauses
 from benchmarks.drains import LongQueue, Rounds, median_rate
 from benchmarks.enqueues import Many, OneByOne
 from benchmarks.figures import Detail, Figure, Spec
 from benchmarks.latency import Idleness, Latency
+from benchmarks.pauses import Pauses, Resumes
 from benchmarks.rivals.environments import CANDIDATES, RivalUnavailableError, cache_folder
 from benchmarks.rivals.results import RivalResult, measure
 
@@ -89,6 +90,16 @@ class Bench:
         """Calls of an idle worker."""
         return latency.measure_idleness(self.url, self._folder)
 
+    @functools.cached_property
+    def pauses(self) -> Pauses:
+        """What follows a pause."""
+        return pauses.measure_pauses(self.url, self._folder)
+
+    @functools.cached_property
+    def resumes(self) -> Resumes:
+        """What follows a resume."""
+        return pauses.measure_resumes(self.url, self._folder)
+
 
 Computed = tuple[float, dict[str, Detail]]
 
@@ -152,6 +163,20 @@ def _idle_calls(bench: Bench) -> Computed:
     return idle.calls_per_s, {"commands_per_s": round(idle.commands_per_s, 1), "calls": calls}
 
 
+def _pause_last_start(bench: Bench) -> Computed:
+    detail = {"pauses": pauses.PAUSES, "starts_after": bench.pauses.starts_after}
+    return bench.pauses.last_start_ms, {**detail}
+
+
+def _pause_claims(bench: Bench) -> Computed:
+    return bench.pauses.claims_after, {"pauses": pauses.PAUSES}
+
+
+def _resume_p99(bench: Bench) -> Computed:
+    found = bench.resumes
+    return found.p99_ms, {"p50_ms": round(found.p50_ms, 2), "max_ms": round(found.max_ms, 2)}
+
+
 def _redis_bytes(bench: Bench) -> Computed:
     return footprint.measure_bytes_per_job(bench.url), {"jobs": footprint.JOBS}
 
@@ -173,6 +198,9 @@ _COMPUTE: dict[str, Callable[[Bench], Computed]] = {
     "latency_p50_ms": _latency_p50,
     "latency_p99_ms": _latency_p99,
     "idle_calls_per_s": _idle_calls,
+    "pause_last_start_ms": _pause_last_start,
+    "pause_claims_after": _pause_claims,
+    "resume_p99_ms": _resume_p99,
     "redis_bytes_per_job": _redis_bytes,
     "worker_rss_mib": _worker_rss,
 }

@@ -123,6 +123,24 @@ SPECS = (
         Bound(at_most=4.9),  # under 5
     ),
     Spec(
+        "pause_last_start_ms",
+        "From a pause's answer to the last start of a job on any of 8 busy workers, at worst.",
+        Bound(at_most=100),
+        digits=1,
+    ),
+    Spec(
+        "pause_claims_after",
+        "Jobs that these workers claimed after the answer.",
+        Bound(at_most=0),
+        digits=0,
+    ),
+    Spec(
+        "resume_p99_ms",
+        "From before a resume to the first start on 8 paused workers, the slowest in a hundred.",
+        Bound(at_most=50),
+        digits=1,
+    ),
+    Spec(
         "redis_bytes_per_job",
         "Memory of Redis for one waiting job with one small argument.",
         Bound(),

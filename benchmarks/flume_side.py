@@ -43,12 +43,14 @@ def worker(url: str, folder: Path, environment: Mapping[str, str]) -> Iterator[W
         yield WorkerProcess(process, log)
 
 
-def worker_command(url: str) -> list[str]:
+def worker_command(
+    url: str, *, max_demand: int = MAX_DEMAND, concurrency: int = CONCURRENCY
+) -> list[str]:
     """Return the command of the worker, as a user would type it."""
     return [
         *(sys.executable, "-m", "flume", "worker"),
         *("--queue", QUEUE, "--module", "benchmarks.handlers", "--redis", url),
-        *("--max-demand", str(MAX_DEMAND), "--concurrency", str(CONCURRENCY)),
+        *("--max-demand", str(max_demand), "--concurrency", str(concurrency)),
         *("--health-port", "0"),  # /metrics is served
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import time
 
@@ -29,3 +30,10 @@ def noop_sync(value: int) -> None:
 async def stamp(value: int, sent_ns: int) -> None:
     """Note how long job `value` took from before its enqueue until now."""
     _pack_stamp(_stamps, value * STAMP_BYTES, time.monotonic_ns() - sent_ns)
+
+
+@handler
+async def stamp_and_wait(value: int, seconds: float) -> None:
+    """Note when job `value` started, and take some time."""
+    _pack_stamp(_stamps, value * STAMP_BYTES, time.monotonic_ns())
+    await asyncio.sleep(seconds)

@@ -31,7 +31,10 @@ PROMISED = {
     "idle_calls_per_s",
     "latency_p50_ms",
     "latency_p99_ms",
+    "pause_claims_after",
+    "pause_last_start_ms",
     "redis_bytes_per_job",
+    "resume_p99_ms",
     "worker_rss_mib",
 }
 
