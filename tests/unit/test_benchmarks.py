@@ -170,6 +170,9 @@ def example_run(p99_ms: float = 2.0) -> Run:
         "latency_p99_ms": p99_ms,
         "idle_calls_per_s": 4.0,
         "worker_rss_mib": 60.0,
+        "pause_last_start_ms": 30.0,
+        "pause_claims_after": 0.0,
+        "resume_p99_ms": 5.0,
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],
