@@ -6,13 +6,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from flume import Client, events
-from flume.async_queue import AsyncQueue
+from flume import events
+from flume.commands.worker import Beat
+from flume.connection import SyncConnections
 from flume.errors import (
     ConfigurationError,
     ForeignDataError,
@@ -22,6 +24,7 @@ from flume.errors import (
 )
 from flume.keys import Keys
 from flume.runtime.fetcher import BLOCK_S
+from flume.runtime.pauses import Pauses
 from tests.runtime.working import QUEUE, Stage, named
 from tests.support.servers import Server
 from tests.support.waiting import wait_until_async
@@ -41,14 +44,14 @@ async def test_a_worker_that_starts_while_paused_never_claims(stage: Stage) -> N
     """A rolling deploy in a pause must not run what the pause holds back."""
     await stage.queue.pause()
     await stage.client.enqueue_many(QUEUE, [HANDLER.job() for _ in range(5)])
-    before = _ready(stage)
+    before = stage.ready_entries("nothing")
     async with stage.working(HANDLER) as worker:
-        await _acknowledged(stage, worker.id)
+        await stage.until_paused(worker)
         for _ in range(20):  # each change makes a paused worker claim again
             await stage.queue.pause(wait=True)
 
         # A job that was claimed and given back has another time in its entry.
-        assert _ready(stage) == before
+        assert stage.ready_entries("nothing") == before
         await stage.queue.resume()
         assert (await stage.until_empty()).totals["completed"] == 5
 
@@ -102,8 +105,9 @@ async def test_a_resume_starts_waiting_jobs_at_once_on_every_worker(stage: Stage
     async with stage.working(handler), stage.working(handler):
         for _ in range(10):
             started.clear()
-            await stage.queue.pause(wait=True)
+            await stage.queue.pause()
             await stage.client.enqueue(QUEUE, handler)
+            await _asleep(stage, 2)
             before = time.monotonic()
             await stage.queue.resume()
             await asyncio.wait_for(started.wait(), 5)
@@ -112,11 +116,31 @@ async def test_a_resume_starts_waiting_jobs_at_once_on_every_worker(stage: Stage
     assert sorted(waits)[8] < 0.05  # one of ten may meet a busy machine
 
 
+async def test_a_resume_that_meets_a_worker_on_its_way_to_sleep_is_not_missed(
+    stage: Stage,
+) -> None:
+    """Between the claim that found the pause and the wait for its end there is a moment."""
+    done = asyncio.Event()
+
+    async def ends() -> None:
+        done.set()
+
+    handler = named("ends", ends)
+    async with stage.working(handler):
+        for _ in range(100):
+            done.clear()
+            await stage.queue.pause()
+            await stage.client.enqueue(QUEUE, handler)
+            await stage.queue.resume()
+            await asyncio.wait_for(done.wait(), BLOCK_S / 2)
+
+
 async def test_a_paused_worker_is_not_woken_by_new_jobs(stage: Stage) -> None:
     """A thousand enqueues a second to a paused queue would be a thousand vain claims."""
     async with stage.working(HANDLER):
-        await stage.queue.pause(wait=True)
+        await stage.queue.pause()
         await stage.client.enqueue(QUEUE, HANDLER)
+        await _asleep(stage, 1)
         before = _claims(stage.server)
         for _ in range(200):
             await stage.client.enqueue(QUEUE, HANDLER)
@@ -233,34 +257,6 @@ async def test_workers_say_once_who_paused_and_why(
     ]
 
 
-async def test_all_queues_are_paused_also_those_to_come(stage: Stage) -> None:
-    """And a resume of all takes no other pause away."""
-    await stage.queue.pause()
-    await stage.client.pause_all(reason="migration", expires_in=timedelta(hours=1))
-    later: AsyncQueue = stage.client.queue("later")
-    (info,) = await later.pauses()
-    assert (info.source, info.reason) == ("all", "migration")
-    assert {i.source for i in await stage.queue.pauses()} == {"all", "client"}
-
-    async with stage.working(HANDLER, queue="later") as worker:
-        await _acknowledged(stage, worker.id, later)
-        await stage.client.enqueue("later", HANDLER)
-        assert (await later.counts()).is_paused
-        await stage.client.resume_all(wait=True)
-        await wait_until_async(lambda: stage.server.call("HGET", Keys("later").stats, "completed"))
-
-    assert [i.source for i in await stage.queue.pauses()] == ["client"]
-
-
-async def test_a_queue_that_missed_a_change_for_all_is_put_right(stage: Stage) -> None:
-    """A process that died between the record and the queues must not leave one paused for ever."""
-    await stage.client.pause_all()
-    stage.server.call("HDEL", "flume:paused", "all")  # … and that is where it died
-    await stage.client.enqueue(QUEUE, HANDLER)
-    async with stage.working(HANDLER):
-        await stage.until_empty()
-
-
 async def test_who_has_not_acknowledged_is_named(stage: Stage) -> None:
     """And the pause binds all the same: the message says so."""
     async with stage.working(named("blocks", lambda: None), HANDLER) as worker:
@@ -298,7 +294,7 @@ async def test_a_full_server_can_be_paused(stage: Stage) -> None:
     try:
         await stage.queue.pause()
         async with stage.working(HANDLER) as worker:
-            await _acknowledged(stage, worker.id)
+            await stage.until_paused(worker)
             assert (await stage.queue.counts()).ready == 1
             await stage.queue.resume()
             await stage.until_empty()
@@ -309,27 +305,43 @@ async def test_a_full_server_can_be_paused(stage: Stage) -> None:
         stage.server.call("CONFIG", "SET", "maxmemory", 0)
 
 
-def test_both_clients_have_the_same_methods(server: Server) -> None:
-    """What is learned for one holds for the other."""
-    with Client(server.url) as client:
-        orders = client.queue(QUEUE)
-        orders.pause(reason="why", expires_in=timedelta(hours=1), by="ada lovelace")
-        client.pause_all()
-        every, mine = orders.pauses()
+def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(
+    connections: SyncConnections,
+) -> None:
+    """What such a claim brings is started; nobody may be told that nothing starts any more."""
 
-        assert (every.source, mine.source) == ("all", "client")
-        assert (mine.reason, mine.by, mine.worker) == ("why", "ada_lovelace", None)
-        assert mine.since is not None
-        assert mine.until == mine.since + timedelta(hours=1)
-        assert abs(mine.since - datetime.now(UTC)) < timedelta(seconds=10)
-        assert "@" in every.by
-        client.resume_all(wait=True)
-        orders.resume(wait=True)
-        assert orders.pauses() == []
+    @dataclass
+    class Claims:
+        begun: int = 7
+        finished: int = 6
+
+    fetchers = [Claims(7, 7), Claims()]
+    pauses = Pauses(
+        Keys(QUEUE),
+        connections,
+        "ada",
+        fetchers,
+        in_loop=lambda function: function(),
+        give_back=lambda everything: 0,
+    )
+    pauses.beaten(Beat(True, False, False, False, 0, 0, 1, -1, "5-1"))
+    pauses.give_back()
+    before = pauses.seen
+    fetchers[1].begun = 8
+    fetchers[1].finished = 7
+    pauses.check()
+    pauses.give_back()
+
+    assert (before, pauses.seen) == ("", "5-1")
 
 
-def _ready(stage: Stage) -> Any:
-    return stage.server.call("LRANGE", Keys(QUEUE).ready("nothing"), 0, -1)
+async def _asleep(stage: Stage, count: int) -> None:
+    """Wait until so many workers wait for a resume, and for nothing else."""
+
+    def waiting() -> int:
+        return int(stage.server.call("CLIENT", "LIST").count(b" cmd=xread "))
+
+    await wait_until_async(lambda: waiting() == count, what=f"{count} workers asleep")
 
 
 def _claims(server: Server) -> int:
@@ -340,12 +352,3 @@ def _claims(server: Server) -> int:
 def _now_ms(stage: Stage) -> int:
     seconds, micros = stage.server.call("TIME")
     return int(seconds) * 1000 + int(micros) // 1000
-
-
-async def _acknowledged(stage: Stage, worker_id: str, queue: AsyncQueue | None = None) -> None:
-    """Wait until the worker says that it is paused."""
-    async with asyncio.timeout(5):
-        while True:
-            found = await (queue or stage.queue).workers()
-            if any(w.id == worker_id and w.record["paused"] for w in found):
-                return

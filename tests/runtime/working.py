@@ -12,6 +12,7 @@ from flume.async_queue import AsyncQueue
 from flume.client import AsyncClient
 from flume.commands.client import Counts
 from flume.delivery.python import Loaded
+from flume.keys import Keys
 from flume.pipeline import PipelineSettings
 from flume.runtime.worker import Worker, WorkerConfig
 from tests.support.servers import Server
@@ -85,3 +86,15 @@ class Stage:
         return await self.until(
             lambda c: not (c.ready or c.running or c.scheduled or c.retrying), timeout
         )
+
+    def ready_entries(self, handler: str, queue: str = QUEUE) -> list[bytes]:
+        """Return a ready list as it is; a job that was claimed and given back has another entry."""
+        return list(self.server.call("LRANGE", Keys(queue).ready(handler), 0, -1))
+
+    async def until_paused(self, worker: Worker, queue: str = QUEUE) -> None:
+        """Wait until the worker says that it is paused."""
+        async with asyncio.timeout(5):
+            while True:
+                found = await self.client.queue(queue).workers()
+                if any(info.id == worker.id and info.record["paused"] for info in found):
+                    return

@@ -100,14 +100,14 @@ class Server:
         return _call(self.port, *arguments)
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[list[list[str]]]:
+    def watched(self, *, also_clients: bool = False) -> Iterator[list[list[str]]]:
         """Collect the calls that scripts make; the list is filled when the block has ended."""
         calls: list[list[str]] = []
         with _connection(self.port) as connection, connection.monitor() as monitor:
             yield calls
             self.call("ECHO", _END)
             while _END not in (seen := monitor.next_command())["command"]:
-                if seen["client_type"] == "lua":
+                if also_clients or seen["client_type"] == "lua":
                     calls.append(seen["command"].split(" "))
 
     def _command(self, port: int) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from flume.commands import pausing as commands
 from flume.commands.command import text
@@ -16,12 +17,18 @@ from flume.connection import SyncConnections
 from flume.events import PipelinePaused, PipelineResumed, bus
 from flume.keys import Keys, paused_key
 from flume.pausing import PauseInfo, read_pause
-from flume.runtime.fetcher import Fetcher
 
 ROUNDS = 3
 """Tries to make the queue what the record for all queues says, while that changes."""
 
 logger = logging.getLogger("flume.worker")
+
+
+class Claimer(Protocol):
+    """Who claims: how many claims it has begun, and how many of them have ended."""
+
+    begun: int
+    finished: int
 
 
 class Pauses:
@@ -44,7 +51,7 @@ class Pauses:
         keys: Keys,
         connections: SyncConnections,
         worker_id: str,
-        fetchers: Sequence[Fetcher],
+        fetchers: Sequence[Claimer],
         *,
         in_loop: Callable[[Callable[[], None]], None],
         give_back: Callable[[bool], int],
