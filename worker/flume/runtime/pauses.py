@@ -21,6 +21,9 @@ from flume.pausing import PauseInfo, read_pause
 ROUNDS = 3
 """Tries to make the queue what the record for all queues says, while that changes."""
 
+UNREADABLE = "unreadable"
+"""Source of all records together that nobody of ours wrote; ``flume pipelines`` shows each."""
+
 logger = logging.getLogger("flume.worker")
 
 
@@ -87,7 +90,8 @@ class Pauses:
             read_pause(text(name), value, beat.now_ms)
             for name, value in zip(reply[::2], reply[1::2], strict=True)
         ]
-        known = {i.source: i for i in infos if i and i.worker in (None, self._worker_id)}
+        ours = [_as_known(i) for i in infos if i and i.worker in (None, self._worker_id)]
+        known = {info.source: info for info in ours}
         self._in_loop(lambda: self._changed(beat.change, known))
 
     def give_back(self) -> int:
@@ -135,6 +139,11 @@ class Pauses:
         extra = {"queue": self._keys.queue, "source": source, "still_paused": is_paused}
         logger.info("pipeline_resumed", extra=extra)
         bus.publish(PipelineResumed(self._keys.queue, source, is_paused))
+
+
+def _as_known(info: PauseInfo) -> PauseInfo:
+    """Return what is told of a pause: of any number that nobody can read, one."""
+    return info if info.since is not None else PauseInfo(UNREADABLE, "", "", None, None)
 
 
 def adopt(connections: SyncConnections, keys: Keys) -> None:
