@@ -32,6 +32,9 @@ SECTIONS = {
         "queues": Lazy("flume.cli.queues:queues", "List the queues with their counts."),
         "jobs": Lazy("flume.cli.jobs:jobs", "List the jobs of a queue, or show one."),
         "workers": Lazy("flume.cli.workers:workers", "List the workers."),
+        "settings": Lazy(
+            "flume.cli.settings:settings", "Show what is in force for a queue, and who runs it."
+        ),
         "top": Lazy("flume.cli.top:top", "Watch the queues, with jobs a second."),
         "doctor": Lazy("flume.cli.doctor:doctor", "Check Redis, and say what to change."),
     },

@@ -1,0 +1,171 @@
+"""``flume settings``: what is in force for a queue, where it comes from, and who runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flume.cli.looking import is_alive, record_of
+from flume.cli.output import Cell, Column, Row, note, show_json, show_table
+from flume.cli.server import Server, json_option, pass_server, queue_argument, server_options
+from flume.cli.workers import generation_of
+
+if TYPE_CHECKING:
+    from flume.operations import WorkerInfo
+    from flume.settings_record import SettingsRecord
+
+SETTINGS = (Column("setting", style="bold"), Column("value", right=True), Column("from"))
+WORKERS = (Column("worker", style="bold"), Column("settings", right=True), Column("state"))
+
+
+@click.command("settings")
+@queue_argument
+@json_option
+@server_options
+@pass_server
+def settings(server: Server, /, *, queue: str, as_json: bool) -> None:
+    """Show what is in force for QUEUE, and where each value comes from.
+
+    The settings record, the defaults for what it leaves out, and the flags of single workers.
+    Then which workers run which generation of the record.
+    """
+    record, given, problem = _read(server, queue)
+    now = server.now()
+    workers = [w for w in server.client.queue(queue).workers() if is_alive(w, now)]
+    if as_json:
+        show_json([fields(queue, record, given, problem, workers)])
+        return
+    click.echo(_headline(queue, record, problem))
+    show_table(SETTINGS, _rows(record, given, workers), empty="")
+    click.echo()
+    rows = [_worker_row(worker, record, problem) for worker in workers]
+    show_table(WORKERS, rows, empty=f"There are no workers of {queue}.")
+    if problem:
+        note(problem)
+
+
+def _read(server: Server, queue: str) -> tuple[SettingsRecord | None, set[str], str]:
+    """Return the record, the settings that it names, and why it cannot be read."""
+    import msgspec
+
+    from flume import settings_record
+    from flume.errors import SettingsUnreadableError
+    from flume.keys import Keys
+
+    values = server.connections.call(
+        "HMGET", Keys(queue, server.key_prefix).settings, *settings_record.FIELDS
+    )
+    try:
+        record = settings_record.read(queue, values)
+    except SettingsUnreadableError as error:
+        return None, set(), str(error)
+    return record, set(msgspec.json.decode(values[-1])) if record else set(), ""
+
+
+def fields(
+    queue: str,
+    record: SettingsRecord | None,
+    given: set[str],
+    problem: str,
+    workers: Sequence[WorkerInfo],
+) -> dict[str, Any]:
+    """Return all as ``--json`` prints it: names and order are part of the interface."""
+    return {
+        "queue": queue,
+        "generation": record.generation if record else 0,
+        "owner": record.owner.name if record else None,
+        "created": _moment(record.owner.created_ms) if record else None,
+        "problem": problem or None,
+        "settings": {
+            name: {"value": value, "from": "record" if name in given else "default"}
+            for name, value in _values(record).items()
+        },
+        "workers": [
+            {
+                "id": worker.id,
+                "generation": record_of(worker).get("generation"),
+                "current": _is_current(worker, record),
+                "flags": record_of(worker).get("flags") or {},
+                "problem": record_of(worker).get("settings_problem") or None,
+                "waiting": bool(record_of(worker).get("awaits_settings")),
+            }
+            for worker in workers
+        ],
+    }
+
+
+def _values(record: SettingsRecord | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from flume.pipeline import PipelineSettings
+
+    found = asdict(record.settings if record else PipelineSettings("none"))
+    del found["queue"]
+    return found
+
+
+def _headline(queue: str, record: SettingsRecord | None, problem: str) -> str:
+    if problem:
+        return f"{queue}: the settings record cannot be read; workers keep what they have."
+    if record is None:
+        return f"{queue}: no settings record; workers go by their manifest, or the defaults."
+    since = _moment(record.owner.created_ms)
+    whose = f"{record.owner.name} ({since:%Y-%m-%d %H:%M:%S} UTC)" if since else record.owner.name
+    return f"{queue}: generation {record.generation}, of {whose or 'nobody known'}"
+
+
+def _rows(
+    record: SettingsRecord | None, given: set[str], workers: Sequence[WorkerInfo]
+) -> list[Row]:
+    rows: list[Row] = []
+    for name, value in _values(record).items():
+        origin = Cell("record", "green") if name in given else Cell("default", "dim")
+        rows.append([name, _shown(value), origin])
+        for worker in workers:
+            flags = record_of(worker).get("flags")
+            if isinstance(flags, dict) and name in flags:
+                rows.append(["", _shown(flags[name]), Cell(f"flag of {worker.id}", "yellow")])
+    return rows
+
+
+def _worker_row(worker: WorkerInfo, record: SettingsRecord | None, problem: str) -> Row:
+    told = record_of(worker)
+    state = Cell("runs them", "green")
+    if told.get("awaits_settings"):
+        state = Cell("waits for the record", "yellow")
+    elif told.get("settings_problem") or problem:
+        state = Cell("keeps the last it could read", "red")
+    elif not _is_current(worker, record):
+        state = Cell("not yet", "yellow")
+    elif record is None:
+        state = Cell("its own", "yellow")
+    return [worker.id, generation_of(told), state]
+
+
+def _is_current(worker: WorkerInfo, record: SettingsRecord | None) -> bool:
+    told = record_of(worker)
+    uid, generation = (record.owner.uid, record.generation) if record else ("", 0)
+    return (told.get("settings_uid"), told.get("generation")) == (uid, generation)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return str(value).lower()
+        case {"count": count, "period_s": period, "key": key}:
+            return f"{count:,} in {period:,} s" + (f", key {key}" if key else "")
+        case int() | float():
+            return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
+    return str(value)
+
+
+def _moment(ms: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+    except (ValueError, OverflowError, OSError):
+        return None
