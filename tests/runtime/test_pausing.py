@@ -324,7 +324,7 @@ def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(
         in_loop=lambda function: function(),
         give_back=lambda everything: 0,
     )
-    pauses.beaten(Beat(True, False, False, False, 0, 0, 1, -1, "5-1"))
+    pauses.beaten(Beat(True, False, False, False, b"", 0, 1, -1, "5-1"))
     pauses.give_back()
     before = pauses.seen
     fetchers[1].begun = 8
