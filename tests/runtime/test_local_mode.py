@@ -282,3 +282,29 @@ def test_a_lifespan_that_fails_is_one_sentence_and_the_others_finish(
     assert process.output.splitlines()[-1].startswith(
         "flume: the lifespan broken.pools failed (broken.py:12 pools): OperationalError: unable"
     )
+
+
+def test_a_manifest_that_says_paused_starts_paused(dev: Dev, tmp_path: Path) -> None:
+    """And one that does not say it any more takes its own pause away, and no other."""
+    manifest = tmp_path / "pipeline.yaml"
+    manifest.write_text(MANIFEST.replace("spec: {", "spec: {paused: true, "), encoding="utf-8")
+    data = str(tmp_path / "data")
+    process = dev("--data", data)
+    with client_of(process) as client:
+        queue = client.queue("greetings")
+        client.enqueue("greetings", "greeting.greet", "Ada")
+        queue.pause(wait=True)
+        found = [(info.source, info.by) for info in queue.pauses()]
+        assert queue.counts().ready == 1
+    process.terminate()
+    process.wait()
+    manifest.write_text(MANIFEST, encoding="utf-8")
+    process.log.unlink()
+    with client_of(dev("--data", data)) as client:
+        queue = client.queue("greetings")
+        left = [info.source for info in queue.pauses()]
+        queue.resume()
+        wait_until(lambda: queue.counts().totals.get("completed") == 1)
+
+    assert found[1] == ("spec", "dev/greetings")
+    assert left == ["client"]

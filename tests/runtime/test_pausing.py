@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from flume import events
-from flume.commands.worker import Beat
-from flume.connection import SyncConnections
 from flume.errors import (
     ConfigurationError,
     ForeignDataError,
@@ -26,6 +24,7 @@ from flume.keys import Keys
 from flume.runtime.fetcher import BLOCK_S
 from flume.runtime.pauses import Pauses
 from tests.runtime.working import QUEUE, Stage, named
+from tests.support.rig import Rig
 from tests.support.servers import Server
 from tests.support.waiting import wait_until_async
 
@@ -305,9 +304,7 @@ async def test_a_full_server_can_be_paused(stage: Stage) -> None:
         stage.server.call("CONFIG", "SET", "maxmemory", 0)
 
 
-def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(
-    connections: SyncConnections,
-) -> None:
+def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(rig: Rig) -> None:
     """What such a claim brings is started; nobody may be told that nothing starts any more."""
 
     @dataclass
@@ -317,14 +314,15 @@ def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(
 
     fetchers = [Claims(7, 7), Claims()]
     pauses = Pauses(
-        Keys(QUEUE),
-        connections,
+        rig.keys,
+        rig.connections,
         "ada",
         fetchers,
         in_loop=lambda function: function(),
         give_back=lambda everything: 0,
     )
-    pauses.beaten(Beat(True, False, False, False, b"", 0, 1, -1, "5-1"))
+    change = rig.pause()
+    pauses.beaten(rig.worker("ada").beat())
     pauses.give_back()
     before = pauses.seen
     fetchers[1].begun = 8
@@ -332,7 +330,7 @@ def test_a_change_is_acknowledged_once_the_claims_from_before_have_ended(
     pauses.check()
     pauses.give_back()
 
-    assert (before, pauses.seen) == ("", "5-1")
+    assert (before, pauses.seen) == ("", change)
 
 
 async def _asleep(stage: Stage, count: int) -> None:
