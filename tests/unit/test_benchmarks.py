@@ -21,6 +21,9 @@ from benchmarks.rivals.results import RivalResult, parse
 from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, Stamps, Tally, shared_cells
 
 PROMISED = {
+    "batch_fill",
+    "batch_late_ms",
+    "batch_speedup",
     "drain_async_ratio",
     "drain_million_over_ten_thousand",
     "drain_over_best_rival",
