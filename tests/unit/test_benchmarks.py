@@ -176,6 +176,7 @@ def example_run(p99_ms: float = 2.0) -> Run:
         "pause_last_start_ms": 30.0,
         "pause_claims_after": 0.0,
         "resume_p99_ms": 5.0,
+        "batch_late_ms": 3.0,
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],
