@@ -141,6 +141,7 @@ class Assembly:
         kind = Fetcher
         if isinstance(lane, BatchLane):
             kind, lane.on_batch = Batcher, basis.metrics.batch_jobs.add
+            lane.on_completed = self.settler.completed
         fetcher = kind(
             basis.keys,
             lane,
