@@ -62,8 +62,8 @@ def measure_rounds(url: str, folder: Path) -> Rounds:
     rounds = Rounds([], [], [])
     for _ in range(ROUNDS):
         rounds.yardstick.append(_yardstick(url, folder))
-        rounds.flume_async.append(drain(url, folder, noop, count=ASYNC_JOBS))
-        rounds.flume_sync.append(drain(url, folder, noop_sync, count=SYNC_JOBS))
+        rounds.flume_async.append(_flume(url, folder, noop, count=ASYNC_JOBS))
+        rounds.flume_sync.append(_flume(url, folder, noop_sync, count=SYNC_JOBS))
     return rounds
 
 
@@ -83,17 +83,17 @@ def measure_long_queue(url: str, folder: Path) -> LongQueue:
         flume_side.schedule(client, LONG_QUEUE, FAR_AWAY)
         with flume_side.worker(url, folder, {TALLY_VARIABLE: str(tally.path)}) as worker:
 
-            def drain_from(first: int, count: int) -> Drain:
+            def drain(first: int, count: int) -> Drain:
                 jobs = range(first, first + count)
                 with _held(worker):
                     flume_side.fill(client, jobs)
                 return _time(redis, tally, jobs, worker)
 
-            drain_from(total, SHORT_QUEUE)  # warms up; waits for the worker to start
+            drain(total, SHORT_QUEUE)  # warms up; waits for the worker to start
             before = resident_mib(worker.process.pid)
             starts = range(0, SHORT_QUEUE * SHORT_ROUNDS, SHORT_QUEUE)
-            short = [drain_from(first, SHORT_QUEUE) for first in starts]
-            long = drain_from(SHORT_QUEUE * SHORT_ROUNDS, LONG_QUEUE)
+            short = [drain(first, SHORT_QUEUE) for first in starts]
+            long = drain(SHORT_QUEUE * SHORT_ROUNDS, LONG_QUEUE)
             after = resident_mib(worker.process.pid)
             return LongQueue(short, long, before, after, peak_mib(worker.process.pid))
 
@@ -117,15 +117,7 @@ def _yardstick(url: str, folder: Path) -> Drain:
             )
 
 
-def drain(
-    url: str,
-    folder: Path,
-    handler: Handler[[int], Any],
-    *,
-    count: int,
-    manifest: Path | None = None,
-) -> Drain:
-    """Let one worker drain ``count`` jobs of a handler."""
+def _flume(url: str, folder: Path, handler: Handler[[int], Any], *, count: int) -> Drain:
     jobs = range(count)
     with (
         Redis.from_url(url) as redis,
@@ -135,7 +127,7 @@ def drain(
         redis.flushdb()
         flume_side.fill(client, jobs, handler)
         environment = {TALLY_VARIABLE: str(tally.path)}
-        with flume_side.worker(url, folder, environment, manifest=manifest) as worker:
+        with flume_side.worker(url, folder, environment) as worker:
             return _time(redis, tally, jobs, worker)
 
 

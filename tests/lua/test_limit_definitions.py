@@ -44,6 +44,18 @@ def test_a_worker_with_old_settings_undoes_no_change(limiter: Limiter) -> None:
     assert limiter.define(old) == InForce(50, SECOND, False)
 
 
+def test_settings_that_begin_anew_hold_after_a_moment(limiter: Limiter) -> None:
+    """Their generations count from 1 again where the record was lost, and the limit was not."""
+    old, new = Definition(10, SECOND, 7), Definition(50, SECOND, 1)
+    before = limiter.reserve(1, old).in_force.count
+    limiter.now += 4999
+    meanwhile = limiter.reserve(1, new).in_force.count
+    limiter.now += 1
+    after = limiter.reserve(1, new).in_force.count
+
+    assert (before, meanwhile, after) == (10, 10, 50)
+
+
 def test_a_queue_takes_its_definition_back(limiter: Limiter) -> None:
     """And a worker that has not heard of it does not bring it back."""
     strict, loose = Definition(10, SECOND, 1), Definition(50, SECOND, 1)

@@ -23,6 +23,9 @@ class Given:
     is_counted: bool = True
     """Whether the window in which it lies is still looked at."""
 
+STALE_MS = 5000
+"""How long what a queue said keeps older generations of it out."""
+
 
 @dataclass
 class LimitModel:
@@ -62,12 +65,13 @@ class LimitModel:
         self.seen = self.shown
 
     def define(self, queue: str, own: Definition) -> None:
-        """Keep what a queue says, unless it said something newer."""
+        """Keep what a queue says, unless it said something newer not long ago."""
         self.definitions = {
             name: kept for name, kept in self.definitions.items() if self.at - kept[1] <= HOUR_MS
         }
         known = self.definitions.get(queue)
-        if known is None or own.generation >= known[0].generation:
+        is_new = known is None or own.generation >= known[0].generation
+        if is_new or (known and self.at - known[1] >= STALE_MS):
             self.definitions[queue] = (own, self.at)
 
     def in_force(self, otherwise: Definition) -> tuple[int, int]:

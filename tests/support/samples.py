@@ -18,7 +18,7 @@ HANDLERS = ("fax", "send")
 LANE = Lane("lane", 11)
 SHARED = LimitKeys("shared", "team:ready:a")
 OWN = Definition(51, 52000, 53)
-GRANT = Grant(3, 54, 55, 0, InForce(51, 52000, False))
+GRANT = Grant(3, 54, 55, 0, InForce(51, 52000, False), 0)
 
 Named = dict[str, Argument]
 

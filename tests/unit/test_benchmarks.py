@@ -21,9 +21,6 @@ from benchmarks.rivals.results import RivalResult, parse
 from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, Stamps, Tally, shared_cells
 
 PROMISED = {
-    "batch_fill",
-    "batch_late_ms",
-    "batch_speedup",
     "drain_async_ratio",
     "drain_million_over_ten_thousand",
     "drain_over_best_rival",
@@ -176,7 +173,6 @@ def example_run(p99_ms: float = 2.0) -> Run:
         "pause_last_start_ms": 30.0,
         "pause_claims_after": 0.0,
         "resume_p99_ms": 5.0,
-        "batch_late_ms": 3.0,
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],

@@ -38,6 +38,8 @@ class HeldJob(msgspec.Struct, eq=False):
     """Its outcome has been decided; what its handler still does does not count."""
     task: Any = None
     """What runs it, where that can be cancelled."""
+    tokens: Any = None
+    """What the limiter granted, until the job starts; None where there is no limit."""
     runs_alone: bool = False
     """A suspect: nothing else runs in this process beside it."""
     batch: Any = None

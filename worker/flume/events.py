@@ -55,6 +55,27 @@ class JobsClaimed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TokensTaken(Event):
+    """A worker took tokens of a rate limit: as many jobs may start now."""
+
+    key: str
+    """Of the limit; ``@`` and the queue's name where it is shared with no other."""
+    count: int
+    at_ms: int
+    """When, by Redis' clock; ms since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokensReturned(Event):
+    """Tokens started no job and were given back."""
+
+    key: str
+    count: int
+    at_ms: int
+    """When they had been taken."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobEvent(Event):
     """Base of what happens to one job."""
 

@@ -55,11 +55,13 @@ class Grant:
     wait_ms: int
     """When asking for the rest is worthwhile; 0: nothing is missing.  See ``LOOK_AGAIN_MS``."""
     in_force: InForce
+    at_ms: int
+    """When they were taken, by Redis' clock; ms since 1970."""
 
 
 def _read_grant(reply: Any) -> Grant:
-    count, epoch, slot, wait_ms, *in_force = reply
-    return Grant(count, epoch, slot, wait_ms, _read_in_force(in_force))
+    count, epoch, slot, wait_ms, *in_force, at_ms = reply
+    return Grant(count, epoch, slot, wait_ms, _read_in_force(in_force), at_ms)
 
 
 def _read_in_force(reply: Any) -> InForce:

@@ -14,7 +14,8 @@
 --
 -- Returns how many were taken, the epoch and slot that a refund must name, in
 -- how many ms it is worthwhile to ask for the rest (0: nothing is missing), the
--- count and period in force, and whether they are not the queue's own (1 or 0).
+-- count and period in force, whether they are not the queue's own (1 or 0), and
+-- now.
 
 --@include now
 --@include ring
@@ -42,7 +43,7 @@ local is_new = define_caller(me, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(
 local count, period = strictest(all, tonumber(ARGV[6]), tonumber(ARGV[7]))
 local mismatch = differs(me, count, period)
 if last.number == number and last.epoch then -- its first reply was lost
-  return {last.n, last.epoch, last.slot, math.max(0, last.due - ring.time), count, period, mismatch}
+  return {last.n, last.epoch, last.slot, math.max(0, last.due - ring.time), count, period, mismatch, now}
 end
 
 expire(ring)
@@ -73,4 +74,4 @@ remember(senders, lane, told, number, now, ring.epoch, ring.slot, n, due)
 if is_new then
   for _, key in ipairs({ ring_key, callers, senders }) do redis.call('PEXPIRE', key, ring.window + 7200000) end
 end
-return {n, ring.epoch, ring.slot, due > 0 and due - ring.time or 0, count, period, mismatch}
+return {n, ring.epoch, ring.slot, due > 0 and due - ring.time or 0, count, period, mismatch, now}

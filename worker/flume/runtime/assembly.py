@@ -14,6 +14,7 @@ from flume.handler import Handler
 from flume.keys import Keys
 from flume.pipeline import PipelineSettings
 from flume.runtime import report
+from flume.runtime.allowance import Allowance
 from flume.runtime.batch_lane import BatchLane
 from flume.runtime.batcher import Batcher
 from flume.runtime.beat import Heartbeat
@@ -25,9 +26,11 @@ from flume.runtime.following import Follower
 from flume.runtime.identity import Identity, lease_ms
 from flume.runtime.lane import Lane
 from flume.runtime.lanes import make_lanes
+from flume.runtime.limiter import Limiter
 from flume.runtime.link import Link
 from flume.runtime.live import LiveSettings
 from flume.runtime.metrics import Metrics
+from flume.runtime.pace import AHEAD_S, LIMITED_AHEAD_S
 from flume.runtime.pauses import Pauses, adopt
 from flume.runtime.registration import Registration
 from flume.runtime.settler import Settler, report_lost
@@ -82,6 +85,8 @@ class Assembly:
         self.settler = Settler(
             keys.queue, live.current, demand, self.completer, metrics, rng=basis.rng
         )
+        self.limiter = Limiter(keys, link, metrics, spawn=tasks.create_task)
+        demand.on_unused = self.limiter.unused
         self.lanes: list[Lane] = make_lanes(basis.handlers, live, self.settler.ended)
         self.fetchers: list[Fetcher] = []
         late = LateJobs(
@@ -103,6 +108,7 @@ class Assembly:
         self.pauses.beat_soon = self.heartbeat.soon
         self.fetchers += [self._fetcher(lane, link, tasks.create_task) for lane in self.lanes]
         live.listeners.append(self._obey)
+        self._limit(live.current)
         report.measure(metrics, demand, self.lanes, link)
 
     def _heartbeat(
@@ -141,13 +147,15 @@ class Assembly:
         kind = Fetcher
         if isinstance(lane, BatchLane):
             kind, lane.on_batch = Batcher, basis.metrics.batch_jobs.add
-            lane.on_completed = self.settler.completed
+            lane.before_rerun = self.limiter.wait_for
+        lane.on_late = self.settler.release_late
         fetcher = kind(
             basis.keys,
             lane,
             basis.demand,
             basis.identity,
             link,
+            allowance=Allowance(self.limiter, spawn=spawn),
             rng=basis.rng,
             spawn=spawn,
             on_claimed=basis.metrics.claimed,
@@ -161,9 +169,15 @@ class Assembly:
         basis = self._basis
         basis.identity.lease_ms = lease_ms(settings)
         self.settler.settings = settings
+        self._limit(settings)
         for lane in self.lanes:
             lane.obey(settings)
         basis.demand.obey(settings.max_demand, holds_back=basis.live.holds_back)
+
+    def _limit(self, settings: PipelineSettings) -> None:
+        self.limiter.obey(settings.rate_limit, self._basis.live.generation)
+        for lane in self.lanes:
+            lane.pace.ahead_s = LIMITED_AHEAD_S if self.limiter.is_on else AHEAD_S
 
     def _lose(self, jobs: Sequence[HeldJob]) -> None:
         for job in self.settler.lose(jobs):

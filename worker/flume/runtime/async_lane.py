@@ -71,6 +71,9 @@ class AsyncLane(Lane):
             except IndexError:  # also where the heartbeat's thread took the last one
                 break
             if not job.is_settled and self._prepare(job):
+                if job.tokens is not None and not self._uses_token(job):
+                    self.on_late(job)
+                    continue
                 if bus.wants(JobStarted):
                     self._announce(job)
                 self._start(job)

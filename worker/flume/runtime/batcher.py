@@ -8,7 +8,7 @@ from flume.commands import worker as commands
 from flume.commands.command import Command
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
-from flume.runtime.fetcher import BLOCK_S, Fetcher
+from flume.runtime.fetcher import BLOCK_S, Fetcher, Haul
 from flume.runtime.held_batch import in_batches
 
 LOOK_EVERY_S = 0.01
@@ -31,14 +31,17 @@ class Batcher(Fetcher):
     _size = 1  # jobs of a batch, as the claim under way asks: settings may change meanwhile
     _closes_ms = 0  # until the first open batch is due, by the last look; 0: none is open
 
-    def _command(self, fence: int, limit: int, holds: int, *, again: bool) -> Command[Claimed]:
+    def _command(self, fence: int, most: int, holds: int, *, again: bool) -> Command[Claimed]:
         settings = self._lane.settings
-        self._size = self._size if again else settings.jobs_per_batch
+        if not again:
+            self._size = settings.jobs_per_batch
+        if 0 < most < self._size:  # a rate limit lets no more jobs start: a batch of as many
+            self._size = most
         return commands.claim_batch(
             self._keys,
             self._names,
             fence=fence,
-            limit=limit,
+            limit=most // self._size,
             lease_ms=self._identity.lease_ms,
             holds=holds,
             again=again,
@@ -47,14 +50,15 @@ class Batcher(Fetcher):
             timeout_ms=settings.batch_timeout_ms,
         )
 
+    def _step(self) -> int:
+        return self._lane.settings.jobs_per_batch
+
     def _at_once(self) -> int:
         return max(1, JOBS_AT_ONCE // self._lane.settings.jobs_per_batch)
 
-    def _hold(
-        self, claimed: Claimed | None, fence: int, limit: int
-    ) -> tuple[list[HeldJob], Claimed | None]:
-        self._closes_ms = 0 if claimed is None else claimed.closes_ms
-        return super()._hold(claimed, fence, limit)
+    def _hold(self, haul: Haul, fence: int, limit: int) -> list[HeldJob]:
+        self._closes_ms = 0 if haul.claimed is None else haul.claimed.closes_ms
+        return super()._hold(haul, fence, limit)
 
     def _take(self, jobs: list[HeldJob], suspicion: Suspicion) -> None:
         batches = in_batches(jobs, self._size)
@@ -70,7 +74,7 @@ class Batcher(Fetcher):
             return
         due = time.monotonic() + self._closes_ms / 1000 + LATER_S
         await self._pause(min(due - time.monotonic(), LOOK_EVERY_S))
-        left = min(due - time.monotonic(), BLOCK_S / 2)  # live settings may close it earlier
+        left = min(due - time.monotonic(), BLOCK_S)
         if left > 0 and not self.stopping.is_set():
             # Its end is kept here: a server ends a block when its own timer comes round.
             await self._pause_with(self._marker, left)

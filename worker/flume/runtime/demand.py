@@ -27,6 +27,8 @@ class Demand:
         """For whom this worker takes no more until it holds nothing: a suspect waits for that."""
         self.runs_alone = False
         """A suspect runs here."""
+        self.on_unused: Callable[[HeldJob], None] = _nothing
+        """Told of a job that was let go before it used its token."""
         self.listeners: deque[Callable[[], None]] = deque()
         """Called when there may be room again: what one lane gives up another may use."""
         self._in_batches = 0  # how many of those held are
@@ -73,26 +75,20 @@ class Demand:
         if self.held.get(job.id) is not job:
             return False
         del self.held[job.id]
+        if job.tokens is not None:
+            self.on_unused(job)
         if job.batch is not None:
             self._leave(job.batch)
         if job.runs_alone:
             self.runs_alone = False
         return True
 
-    def drop_called(self, jobs: Sequence[HeldJob]) -> list[HeldJob]:
-        """Let jobs of one batch go, as ``drop`` does with each; return those that were held."""
-        held = self.held
-        dropped = [job for job in jobs if held.get(job.id) is job]
-        for job in dropped:
-            del held[job.id]
-            if job.runs_alone:
-                self.runs_alone = False
-        if dropped:
-            self._leave(dropped[0].batch, len(dropped))
-        return dropped
-
-    def _leave(self, batch: HeldBatch, count: int = 1) -> None:
-        batch.held -= count
-        self._in_batches -= count
+    def _leave(self, batch: HeldBatch) -> None:
+        batch.held -= 1
+        self._in_batches -= 1
         if not batch.held:
             self._batches -= 1
+
+
+def _nothing(_: HeldJob) -> None:
+    pass

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,9 +20,11 @@ from flume.current import HeldJob
 from flume.errors import ServerError, ServerUnavailableError
 from flume.events import JobsClaimed, bus
 from flume.keys import Keys
+from flume.runtime.allowance import Allowance
 from flume.runtime.demand import Demand
 from flume.runtime.identity import Identity
 from flume.runtime.lane import Lane
+from flume.runtime.limiter import Tokens
 from flume.runtime.link import FIRST_WAIT_S, LONGEST_WAIT_S, Link
 
 T = TypeVar("T")
@@ -35,10 +37,25 @@ BLOCK_S = 2.0
 connection that took it.  An idle worker makes one call for this and one for the look."""
 NO_CHANGE = "0-0"
 """Before the first change of a queue's pauses."""
-REFUSED_WAIT_S = 5.0
+REFUSED_WAIT_S = (2.5, 5.0)
 """Wait after an answer that a person must act on, such as a key of the wrong type."""
 
 logger = logging.getLogger("flume.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """What a claim came to."""
+
+    claimed: Claimed | None
+    """None: it was refused, or there were no tokens to claim with."""
+    tokens: Tokens | None = None
+    """Those of its jobs; None where there is no limit."""
+
+    @property
+    def wait_s(self) -> float:
+        """When to ask again, where there were no tokens."""
+        return 0.0 if self.tokens is None else self.tokens.wait_s
 
 
 class Fetcher:
@@ -50,6 +67,7 @@ class Fetcher:
         demand: What the worker holds, over all lanes.
         identity: Draws the fences.
         link: To Redis.
+        allowance: Tokens to claim with, where there is a rate limit.
         rng: Spreads the tries of many workers.
         spawn: Starts a task of the worker's group.
         on_claimed: Told of each claim that brought jobs.
@@ -63,6 +81,7 @@ class Fetcher:
         identity: Identity,
         link: Link,
         *,
+        allowance: Allowance,
         rng: Random,
         spawn: Callable[[Coroutine[Any, Any, T]], asyncio.Task[T]],
         on_claimed: Callable[[JobsClaimed], None],
@@ -72,6 +91,7 @@ class Fetcher:
         self._demand = demand
         self._identity = identity
         self._link = link
+        self._allowance = allowance
         self._rng = rng
         self._spawn: Callable[..., asyncio.Task[Any]] = spawn
         self._on_claimed = on_claimed
@@ -107,39 +127,46 @@ class Fetcher:
 
     async def run(self) -> list[HeldJob]:
         """Claim until stopped; return what came too late to be started."""
-        ahead: asyncio.Task[Claimed | None] | None = None
+        jobs = await self._claim_all()
+        await self._allowance.drop()
+        return jobs
+
+    async def _claim_all(self) -> list[HeldJob]:
+        ahead: asyncio.Task[Haul] | None = None
         fence = limit = 0
         while not self.stopping.is_set():
             self._passed(under_way=ahead is not None)
             if ahead is None:
                 limit = self._limit()
                 if limit <= 0:
+                    await self._allowance.drop()
                     await self._wait_for_room()
                     continue
                 fence, ahead = self._begin(limit)
-            jobs, claimed = self._hold(await ahead, fence, limit)
-            ahead, units = None, self._units(jobs)
+            haul = await ahead
+            jobs, claimed, ahead = self._hold(haul, fence, limit), haul.claimed, None
             if self.stopping.is_set():
                 return jobs
             self._note(claimed)
             if not jobs:  # else once they are handed on
                 self._passed(under_way=False)
+                await self._allowance.drop()
             if claimed is None:
-                await self._pause(self._rng.uniform(REFUSED_WAIT_S / 2, REFUSED_WAIT_S))
+                await self._pause(haul.wait_s or self._rng.uniform(*REFUSED_WAIT_S))
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
                 self._demand.emptying = self
             elif jobs:
-                asked = limit
+                units, asked = self._units(jobs), limit
                 limit = self._limit(units) if units >= asked else 0
                 if limit > 0:  # on its way while these jobs run
-                    fence, ahead = self._begin(limit)
+                    fence, ahead = self._begin(limit, goes_on=True)
                     await asyncio.sleep(0)
                 self._lane.offer(jobs)
             elif claimed.paused_ms:
                 await self._wait_for_resume(claimed.paused_ms)
             else:
                 await self._wait_for_work()
-        return [] if ahead is None else self._hold(await ahead, fence, limit)[0]
+        return [] if ahead is None else self._hold(await ahead, fence, limit)
 
     def _limit(self, offering: int = 0) -> int:
         """Return how many to claim now, where ``offering`` of them are about to take places."""
@@ -147,43 +174,46 @@ class Fetcher:
         wanted = self._lane.wanted(time.monotonic()) - offering
         return min(wanted, self._demand.room(self), self._at_once()) if wanted > 0 else 0
 
-    def _begin(self, limit: int) -> tuple[int, asyncio.Task[Claimed | None]]:
+    def _begin(self, limit: int, *, goes_on: bool = False) -> tuple[int, asyncio.Task[Haul]]:
         holds = len(self._demand.held) + self._demand.claiming
         self._demand.claiming += limit
         self.begun += 1
         fence = self._identity.next_fence()
-        return fence, self._spawn(self._claim(fence, limit, holds))
+        return fence, self._spawn(self._claim_limited(fence, limit, holds, goes_on=goes_on))
 
-    def _hold(
-        self, claimed: Claimed | None, fence: int, limit: int
-    ) -> tuple[list[HeldJob], Claimed | None]:
+    def _hold(self, haul: Haul, fence: int, limit: int) -> list[HeldJob]:
         """Hold what a claim brought in the same step in which it is no longer under way.
 
         Between the two another lane would find nothing held, and claim beside a suspect.
         """
         self._demand.claiming -= limit
         jobs: list[HeldJob] = []
+        claimed = haul.claimed
         if claimed is not None and claimed.ids:
-            now = time.monotonic()
+            now, tokens = time.monotonic(), haul.tokens
             jobs = [
-                HeldJob(job_id, body, fence, now)
+                HeldJob(job_id, body, fence, now, tokens=tokens)
                 for job_id, body in zip(claimed.ids, claimed.bodies, strict=True)
             ]
             self._take(jobs, claimed.suspicion)
         self._demand.freed()
-        return jobs, claimed
+        return jobs
 
-    def _command(self, fence: int, limit: int, holds: int, *, again: bool) -> Command[Claimed]:
+    def _command(self, fence: int, most: int, holds: int, *, again: bool) -> Command[Claimed]:
         return commands.claim(
             self._keys,
             self._names,
             fence=fence,
-            limit=limit,
+            limit=most,
             lease_ms=self._identity.lease_ms,
             holds=holds,
             again=again,
             worker_id=self._identity.worker_id,
         )
+
+    def _step(self) -> int:
+        """Return how many jobs are one of what is counted here."""
+        return 1
 
     def _at_once(self) -> int:
         """Return how many to ask for in one claim, at the most."""
@@ -196,8 +226,21 @@ class Fetcher:
         """Return how much of the demand these jobs are."""
         return len(jobs)
 
-    async def _claim(self, fence: int, limit: int, holds: int) -> Claimed | None:
-        """Claim until Redis answers; None where it refuses.
+    async def _claim_limited(self, fence: int, limit: int, holds: int, *, goes_on: bool) -> Haul:
+        """Claim as many jobs as there are tokens for, where there is a rate limit."""
+        step = self._step()
+        tokens = await self._allowance.take(limit * step, step=step, goes_on=goes_on)
+        if tokens is None:
+            return Haul(await self._claim(fence, limit * step, holds))
+        if limit and not tokens.left:
+            return Haul(None, tokens)
+        claimed = await self._claim(fence, tokens.left, holds)
+        used = len(claimed.ids) if claimed is not None else 0
+        self._allowance.use(tokens, used)
+        return Haul(claimed, tokens)
+
+    async def _claim(self, fence: int, most: int, holds: int) -> Claimed | None:
+        """Claim up to ``most`` jobs until Redis answers; None where it refuses.
 
         ``again`` brings what a lost reply held, and what is left of one that was read late because
         a handler blocked the loop: some of its jobs may be others' by now.
@@ -208,7 +251,7 @@ class Fetcher:
             late = lease_ms / 3000  # what is left lasts until they are extended
             try:
                 claimed = await self._link.connections.run(
-                    self._command(fence, 0 if self.stopping.is_set() else limit, holds, again=again)
+                    self._command(fence, 0 if self.stopping.is_set() else most, holds, again=again)
                 )
             except ServerUnavailableError as error:
                 self._link.failed(error)

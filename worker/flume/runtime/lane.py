@@ -62,6 +62,8 @@ class Lane(ABC):
         """Started and not returned; also those that were settled without their handler."""
         self.on_room: Callable[[], None] = _nothing
         """Called when more may be claimed."""
+        self.on_late: Callable[[HeldJob], None] = _no_limit
+        """Told of a job whose token is too old to start it."""
         self._queue = queue
         self._ended = ended
 
@@ -134,6 +136,13 @@ class Lane(ABC):
         job.timeout_s = time_limit(body, handler.defaults, self.settings)
         return True
 
+    def _uses_token(self, job: HeldJob) -> bool:
+        """Use the job's token just before its handler is called; False where it is too old."""
+        is_in_time: bool = time.monotonic() <= job.tokens.start_by
+        if is_in_time:
+            job.tokens = None
+        return is_in_time
+
     def _announce(self, job: HeldJob) -> None:
         """Say that a job's handler is about to be called, where somebody listens."""
         body = job.body
@@ -142,4 +151,8 @@ class Lane(ABC):
 
 
 def _nothing() -> None:
+    pass
+
+
+def _no_limit(_: HeldJob) -> None:
     pass

@@ -62,20 +62,22 @@ class Metrics:
         self.claim_bytes = Histogram(BYTES_BUCKETS)
         self.claim_waited = Histogram(DURATION_BUCKETS)
         self.batch_jobs = Histogram(COUNT_BUCKETS)
+        self.tokens_taken = 0
+        self.tokens_returned = 0
         self.leases_lost = 0
         self.reclaimed = 0
         self.held: Callable[[], int] = int
         self.running: Callable[[], int] = int
         self.is_away: Callable[[], bool] = bool
 
-    def ran(self, handler: str, outcome: str, seconds: float, jobs: int = 1) -> None:
-        """Count a job that ended (of a batch: many): completed, retried, buried, and so on."""
+    def ran(self, handler: str, outcome: str, seconds: float) -> None:
+        """Count a job that ended: completed, retried, buried, discarded or released."""
         try:
             histogram = self.jobs[handler, outcome]
         except KeyError:
             histogram = self.jobs[handler, outcome] = Histogram(DURATION_BUCKETS)
-        histogram.counts[bisect_left(DURATION_BUCKETS, seconds)] += jobs
-        histogram.total += seconds * jobs
+        histogram.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        histogram.total += seconds
 
     def claimed(self, event: JobsClaimed) -> None:
         """Count a claim that brought jobs."""
@@ -146,6 +148,16 @@ def _counters(workers: Sequence[Metrics]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
     for name, text, field in (
+        (
+            "flume_limit_tokens_taken_total",
+            "Tokens of the rate limit that were taken.",
+            "tokens_taken",
+        ),
+        (
+            "flume_limit_tokens_returned_total",
+            "Tokens of the rate limit that started no job.",
+            "tokens_returned",
+        ),
         ("flume_leases_lost_total", "Jobs whose lease this worker lost.", "leases_lost"),
         ("flume_jobs_reclaimed_total", "Jobs taken back from silent workers.", "reclaimed"),
     ):

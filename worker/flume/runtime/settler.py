@@ -75,18 +75,6 @@ class Settler:
         if bus.wants(JobCompleted):
             bus.publish(JobCompleted(*self._subject(job), duration))
 
-    def completed(self, jobs: Sequence[HeldJob], duration: float) -> None:
-        """Settle jobs of one batch whose handler returned."""
-        done = self._demand.drop_called(jobs)
-        if not done:
-            return
-        self._completer.complete_all(done)
-        self._metrics.ran(handler_name(done[0]), "completed", duration, len(done))
-        for job in done if self._logs_completed else ():
-            logger.debug("job_completed", extra=self._fields(job, duration))
-        for job in done if bus.wants(JobCompleted) else ():
-            bus.publish(JobCompleted(*self._subject(job), duration))
-
     def release(self, job: HeldJob, duration: float = 0.0) -> None:
         """Give a job back unrun, or not run to its end; nothing is charged."""
         if self._demand.drop(job):
@@ -96,6 +84,11 @@ class Settler:
             else:  # it cannot be read, and belongs to no list
                 self._completer.bury(job, None)
             self._released(job, duration)
+
+    def release_late(self, job: HeldJob) -> None:
+        """Give a job back whose token was too old to start it; another claim brings another one."""
+        self.release(job)
+        self._demand.freed()
 
     def gave_back(self, jobs: Sequence[HeldJob]) -> None:
         """Let go of jobs that the heartbeat has given back by itself."""

@@ -124,6 +124,9 @@ class ThreadLane(Lane):
                 self._wake()
             if job.is_settled:
                 continue
+            if job.tokens is not None and not self._uses_token(job):
+                self._loop.call_soon_threadsafe(self.on_late, job)
+                continue
             self.running[job.id] = job
             if bus.wants(JobStarted):
                 self._announce(job)

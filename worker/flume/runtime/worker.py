@@ -205,6 +205,7 @@ class Worker:
                 completer=parts.completer,
                 grace_s=lambda: self._grace_s,
             )
+            await parts.limiter.end()
         finally:
             self.is_ready = False
             sweeper.cancel()
@@ -265,6 +266,7 @@ class Worker:
             "started": round(self._started_at, 3),
             "stopping": self._stopping.is_set(),
             "paused": parts is not None and parts.pauses.is_paused,
+            "limit_in_force": None if parts is None else parts.limiter.shown(),
             "pause_seen": parts.pauses.seen if parts is not None else "",
             **self.config.labels,
         }

@@ -1,0 +1,239 @@
+"""Tokens of a rate limit: taken before a claim, given back where they started no job.
+
+A token is a right to start one job within a short time.  How many there are is decided in Redis
+(``reserve.lua``); which jobs use them is left to ``fetcher`` and the lanes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from flume.commands import limit as commands
+from flume.commands.client import Lane
+from flume.commands.command import Command
+from flume.commands.limit import LOOK_AGAIN_MS, SLACK_MS, Definition, Grant, InForce
+from flume.current import HeldJob
+from flume.errors import ServerError
+from flume.events import TokensReturned, TokensTaken, bus
+from flume.keys import Keys, LimitKeys
+from flume.pipeline import RateLimit
+from flume.runtime.link import Link
+from flume.runtime.metrics import Metrics
+
+SPARE_S = 0.005
+"""Of the time in which a token may start its job, what must be left after its reserve: a claim and
+a turn of the event loop."""
+END_S = 1.0
+"""Longest wait for tokens that are given back while the worker stops."""
+
+logger = logging.getLogger("flume.worker")
+
+
+class Tokens(msgspec.Struct, eq=False):
+    """What one reserve brought.  Each job that holds on to it has one of the tokens."""
+
+    left: int
+    """Not used by a claim and not given back."""
+    start_by: float
+    """Until when they may start jobs; monotonic s."""
+    grant: Grant
+    keys: LimitKeys
+
+    @property
+    def wait_s(self) -> float:
+        """After how long it is worthwhile to ask for more; 0: all that was asked for came."""
+        return min(self.grant.wait_ms, LOOK_AGAIN_MS) / 1000
+
+
+class Limiter:
+    """Takes and gives back tokens for one worker.
+
+    Args:
+        keys: Of the queue.
+        link: To Redis.
+        metrics: Count the tokens.
+        spawn: Starts a task of the worker's group.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        link: Link,
+        metrics: Metrics,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        self._keys = keys
+        self._link = link
+        self._metrics = metrics
+        self._spawn = spawn
+        self._loop = asyncio.get_running_loop()
+        self._limit_keys: LimitKeys | None = None
+        self._own = Definition(0, 0, 0)
+        self._lanes: list[Lane] = []  # which no call is under way in
+        self._refunds: dict[int, tuple[Tokens, int]] = {}
+        self._refunding: set[asyncio.Task[None]] = set()
+        self._is_due = False
+        self.in_force: InForce | None = None
+        """What the last reserve was told; None where there is no limit."""
+        self._said: InForce | None = None
+        self._refusal = ""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether jobs may be started only with a token."""
+        return self._limit_keys is not None
+
+    def obey(self, limit: RateLimit | None, generation: int) -> None:
+        """Ask for tokens of this limit from now on; those that are held go back to theirs."""
+        if limit is None:
+            self._limit_keys = self.in_force = None
+            return
+        self._limit_keys = limit_keys(self._keys, limit)
+        self._own = Definition(limit.count, round(limit.period_s * 1000), generation)
+
+    async def reserve(self, want: int, *, step: int = 1) -> Tokens:
+        """Take up to ``want`` tokens, in multiples of ``step``, that may still start jobs.
+
+        Where Redis refuses, such as for a key of the wrong type, that is said once, and none come.
+        """
+        while (keys := self._limit_keys) is not None:
+            tokens = await self._reserve(keys, want, step)
+            if not tokens.left or tokens.start_by - time.monotonic() >= SPARE_S:
+                return tokens
+            self.give_back(tokens, tokens.left)  # the loop was blocked, or Redis away
+        return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))  # there is no limit any more
+
+    async def wait_for(self, n: int) -> None:
+        """Wait until ``n`` more jobs may start, all now: a part of a batch that is run again."""
+        while self.is_on:
+            tokens = await self.reserve(n, step=n)
+            most = n if self.in_force is None else min(n, self.in_force.count)
+            if tokens.left >= most:  # fewer only where the limit was lowered below the batch
+                return
+            self.give_back(tokens, tokens.left)
+            await asyncio.sleep(max(tokens.wait_s, SLACK_MS / 1000))
+
+    async def _reserve(self, keys: LimitKeys, want: int, step: int) -> Tokens:
+        lane = self._take_lane()
+        command = commands.reserve(keys, self._keys.queue, lane, want, self._own, step=step)
+        asked = time.monotonic()
+        try:
+            grant = await self._link.deliver(command)
+        except ServerError as error:
+            self._refused(error)
+            return Tokens(0, 0.0, _REFUSED, keys)
+        self._lanes.append(lane)
+        self._note(grant.in_force)
+        self._metrics.tokens_taken += grant.count
+        self._publish(TokensTaken, keys, grant, grant.count)
+        return Tokens(grant.count, asked + SLACK_MS / 1000, grant, keys)
+
+    def give_back(self, tokens: Tokens, n: int) -> None:
+        """Give back ``n`` tokens that started no job, with others of this turn of the loop."""
+        if n <= 0 or tokens.grant is _UNLIMITED:
+            return
+        _, before = self._refunds.get(id(tokens), (tokens, 0))
+        self._refunds[id(tokens)] = (tokens, before + n)
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._send_refunds)
+
+    def unused(self, job: HeldJob) -> None:
+        """Give back the token of a job that was let go before it started."""
+        tokens, job.tokens = job.tokens, None
+        self.give_back(tokens, 1)
+
+    async def end(self) -> None:
+        """Wait a moment for what is given back to arrive; after a period it is free anyway."""
+        if self._is_due:
+            self._send_refunds()
+        if self._refunding:
+            await asyncio.wait(self._refunding, timeout=END_S)
+        for refund in self._refunding:
+            refund.cancel()
+
+    def shown(self) -> dict[str, object] | None:
+        """Return the limit in force for people; None where there is none, or it is not known."""
+        if self._limit_keys is None or self.in_force is None:
+            return None
+        return {
+            "key": self._limit_keys.key,
+            "count": self.in_force.count,
+            "period_s": self.in_force.period_ms / 1000,
+            "is_mismatch": self.in_force.is_mismatch,
+        }
+
+    def _send_refunds(self) -> None:
+        self._is_due = False
+        refunds, self._refunds = self._refunds, {}
+        for tokens, n in refunds.values():
+            refund = self._spawn(self._refund(tokens, n))
+            self._refunding.add(refund)
+            refund.add_done_callback(self._refunding.discard)
+
+    async def _refund(self, tokens: Tokens, n: int) -> None:
+        lane = self._take_lane()
+        command: Command[int] = commands.refund(
+            tokens.keys, self._keys.queue, lane, tokens.grant, n
+        )
+        try:
+            await self._link.deliver(command)
+        except ServerError as error:  # they come back by themselves when their period is over
+            self._refused(error)
+        else:
+            self._lanes.append(lane)
+            self._metrics.tokens_returned += n
+            self._publish(TokensReturned, tokens.keys, tokens.grant, n)
+
+    def _publish(
+        self, kind: type[TokensTaken | TokensReturned], keys: LimitKeys, grant: Grant, n: int
+    ) -> None:
+        if n and bus.wants(kind):
+            bus.publish(kind(self._keys.queue, keys.key, n, grant.at_ms))
+
+    def _take_lane(self) -> Lane:
+        last = self._lanes.pop() if self._lanes else Lane(secrets.token_hex(8), 0)
+        return Lane(last.name, last.number + 1)
+
+    def _note(self, in_force: InForce) -> None:
+        """Say once where other queues that share the key have a stricter limit."""
+        self.in_force = in_force
+        if in_force == self._said:
+            return
+        self._said = in_force
+        if in_force.is_mismatch:
+            extra = {
+                "queue": self._keys.queue,
+                "own_count": self._own.count,
+                "own_period_s": self._own.period_ms / 1000,
+                "count": in_force.count,
+                "period_s": in_force.period_ms / 1000,
+            }
+            logger.warning("rate_limit_mismatched", extra=extra)
+
+    def _refused(self, error: ServerError) -> None:
+        if str(error) == self._refusal:  # once for each reason
+            return
+        self._refusal = str(error)
+        extra = {"queue": self._keys.queue, "reason": str(error)}
+        logger.error("rate_limit_refused", extra=extra)
+
+
+def limit_keys(keys: Keys, limit: RateLimit) -> LimitKeys:
+    """Return the keys of a pipeline's limit: of the shared one it names, or of the queue's own."""
+    if limit.key is None:
+        return LimitKeys.private(keys.queue, keys.prefix)
+    return LimitKeys(limit.key, keys.prefix)
+
+
+_NOTHING = InForce(0, 0, is_mismatch=False)
+_UNLIMITED = Grant(0, 0, 0, 0, _NOTHING, 0)
+_REFUSED = Grant(0, 0, 0, LOOK_AGAIN_MS, _NOTHING, 0)
