@@ -23,6 +23,7 @@ class Given:
     is_counted: bool = True
     """Whether the window in which it lies is still looked at."""
 
+
 STALE_MS = 5000
 """How long what a queue said keeps older generations of it out."""
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from flume.commands.client import Lane
 from flume.commands.command import Command
-from flume.keys import LimitKeys
+from flume.keys import Keys, LimitKeys
+from flume.pipeline import RateLimit
 
 SLACK_MS = 20
 """The window is longer than the period by this (``include/ring.lua``): the time between a reserve
@@ -57,6 +58,18 @@ class Grant:
     in_force: InForce
     at_ms: int
     """When they were taken, by Redis' clock; ms since 1970."""
+
+
+def keys_of(keys: Keys, limit: RateLimit) -> LimitKeys:
+    """Return the keys of a queue's limit: of the shared one that it names, or of its own."""
+    if limit.key is None:
+        return LimitKeys.private(keys.queue, keys.prefix)
+    return LimitKeys(limit.key, keys.prefix)
+
+
+def definition(limit: RateLimit, generation: int) -> Definition:
+    """Return what settings of this generation say about their limit."""
+    return Definition(limit.count, round(limit.period_s * 1000), generation)
 
 
 def _read_grant(reply: Any) -> Grant:

@@ -6,8 +6,9 @@ import secrets
 import time
 
 from flume.commands.client import Configured, Write, configure
+from flume.commands.limit import Definition, define, definition, keys_of
 from flume.connection import SyncConnections
-from flume.keys import Keys
+from flume.keys import Keys, LimitKeys
 from flume.manifest import Manifest
 from flume.pausing import as_in_spec
 from flume.settings_record import Owner, encode
@@ -31,6 +32,7 @@ class Applier:
         self._created_ms = time.time_ns() // 1_000_000
         self._writes = 0
         self._paused: dict[str, bool] = {}
+        self._limits: dict[str, LimitKeys] = {}
 
     def close(self) -> None:
         """Close its connections."""
@@ -45,6 +47,7 @@ class Applier:
         answer = self._configure(manifest)
         if answer.write is not Write.HELD:
             self._pause(manifest)
+            self._limit(manifest, answer.generation)
             return ""
         return (
             f"the settings of queue {manifest.spec.queue} belong to {answer.holder.name}, which is "
@@ -59,6 +62,17 @@ class Applier:
             keys, by = Keys(queue, self._prefix), f"{_DEV}{manifest.metadata.name}"
             self._connections.run(as_in_spec(keys, is_paused=is_paused, by=by))
             self._paused[queue] = is_paused
+
+    def _limit(self, manifest: Manifest, generation: int) -> None:
+        """Say what the limit is now, so that the next claim of any worker goes by it."""
+        queue, limit = manifest.spec.queue, manifest.settings().rate_limit
+        keys = None if limit is None else keys_of(Keys(queue, self._prefix), limit)
+        before = self._limits.pop(queue, None)
+        if before is not None and before != keys:
+            self._connections.run(define(before, queue, Definition(0, 1000, generation)))
+        if keys is not None and limit is not None:
+            self._connections.run(define(keys, queue, definition(limit, generation)))
+            self._limits[queue] = keys
 
     def _configure(self, manifest: Manifest) -> Configured:
         settings = manifest.settings()

@@ -96,8 +96,8 @@ class Limiter:
         if limit is None:
             self._limit_keys = self.in_force = None
             return
-        self._limit_keys = limit_keys(self._keys, limit)
-        self._own = Definition(limit.count, round(limit.period_s * 1000), generation)
+        self._limit_keys = commands.keys_of(self._keys, limit)
+        self._own = commands.definition(limit, generation)
 
     async def reserve(self, want: int, *, step: int = 1) -> Tokens:
         """Take up to ``want`` tokens, in multiples of ``step``, that may still start jobs.
@@ -225,13 +225,6 @@ class Limiter:
         self._refusal = str(error)
         extra = {"queue": self._keys.queue, "reason": str(error)}
         logger.error("rate_limit_refused", extra=extra)
-
-
-def limit_keys(keys: Keys, limit: RateLimit) -> LimitKeys:
-    """Return the keys of a pipeline's limit: of the shared one it names, or of the queue's own."""
-    if limit.key is None:
-        return LimitKeys.private(keys.queue, keys.prefix)
-    return LimitKeys(limit.key, keys.prefix)
 
 
 _NOTHING = InForce(0, 0, is_mismatch=False)
