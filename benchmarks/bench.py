@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import drains, enqueues, footprint, latency, pauses
+from benchmarks import drains, enqueues, footprint, latency, limits, pauses
 from benchmarks.drains import LongQueue, Rounds, median_rate
 from benchmarks.enqueues import Many, OneByOne
 from benchmarks.figures import Detail, Figure, Spec
 from benchmarks.latency import Idleness, Latency
+from benchmarks.limits import Case, Kept
 from benchmarks.pauses import Pauses, Resumes
 from benchmarks.rivals.environments import CANDIDATES, RivalUnavailableError, cache_folder
 from benchmarks.rivals.results import RivalResult, measure
@@ -41,7 +42,7 @@ class Bench:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self._folder = folder
+        self.folder = folder
 
     def figure(self, spec: Spec) -> Figure:
         """Measure one figure."""
@@ -51,7 +52,7 @@ class Bench:
     @functools.cached_property
     def rounds(self) -> Rounds:
         """Drains of yardstick and Flume."""
-        return drains.measure_rounds(self.url, self._folder)
+        return drains.measure_rounds(self.url, self.folder)
 
     @functools.cached_property
     def rivals(self) -> Rivals:
@@ -59,7 +60,7 @@ class Bench:
         results, unavailable = [], {}
         for candidate in CANDIDATES:
             try:
-                result = measure(candidate, self.url, cache=cache_folder(), folder=self._folder)
+                result = measure(candidate, self.url, cache=cache_folder(), folder=self.folder)
                 results.append(result)
             except RivalUnavailableError as error:
                 unavailable[candidate.name] = str(error)
@@ -68,7 +69,7 @@ class Bench:
     @functools.cached_property
     def long_queue(self) -> LongQueue:
         """Drains of ten thousand and of a million, and the worker's memory."""
-        return drains.measure_long_queue(self.url, self._folder)
+        return drains.measure_long_queue(self.url, self.folder)
 
     @functools.cached_property
     def many(self) -> Many:
@@ -83,22 +84,27 @@ class Bench:
     @functools.cached_property
     def latency(self) -> Latency:
         """Waits of single jobs."""
-        return latency.measure_latency(self.url, self._folder)
+        return latency.measure_latency(self.url, self.folder)
 
     @functools.cached_property
     def idleness(self) -> Idleness:
         """Calls of an idle worker."""
-        return latency.measure_idleness(self.url, self._folder)
+        return latency.measure_idleness(self.url, self.folder)
 
     @functools.cached_property
     def pauses(self) -> Pauses:
         """What follows a pause."""
-        return pauses.measure_pauses(self.url, self._folder)
+        return pauses.measure_pauses(self.url, self.folder)
 
     @functools.cached_property
     def resumes(self) -> Resumes:
         """What follows a resume."""
-        return pauses.measure_resumes(self.url, self._folder)
+        return pauses.measure_resumes(self.url, self.folder)
+
+    @functools.cached_property
+    def limits(self) -> list[Kept]:
+        """What a shared limit was used for, case by case."""
+        return [limits.measure_case(self.url, self.folder, case) for case in limits.CASES]
 
 
 Computed = tuple[float, dict[str, Detail]]
@@ -177,6 +183,30 @@ def _resume_p99(bench: Bench) -> Computed:
     return found.p99_ms, {"p50_ms": round(found.p50_ms, 2), "max_ms": round(found.max_ms, 2)}
 
 
+def _limit_over(bench: Bench) -> Computed:
+    kept = bench.limits
+    detail: dict[str, Detail] = {
+        f"{one.case.count}_in_{one.case.period_s}_s": f"{one.over_by_starts} by starts, "
+        f"{one.over_by_grants} by grants"
+        for one in kept
+    }
+    return max(max(one.over_by_starts, one.over_by_grants) for one in kept), detail
+
+
+def _limit_used(bench: Bench, case: Case) -> Computed:
+    kept = next(one for one in bench.limits if one.case == case)
+    return kept.used, {"starts": kept.starts}
+
+
+def _limit_cost(bench: Bench) -> Computed:
+    free, limited = limits.measure_cost(bench.url, bench.folder)
+    return limited / free, {"limited_per_s": round(limited), "free_per_s": round(free)}
+
+
+def _limit_bytes(bench: Bench) -> Computed:
+    return max(one.bytes for one in bench.limits), {}
+
+
 def _redis_bytes(bench: Bench) -> Computed:
     return footprint.measure_bytes_per_job(bench.url), {"jobs": footprint.JOBS}
 
@@ -201,6 +231,12 @@ _COMPUTE: dict[str, Callable[[Bench], Computed]] = {
     "pause_last_start_ms": _pause_last_start,
     "pause_claims_after": _pause_claims,
     "resume_p99_ms": _resume_p99,
+    "limit_over": _limit_over,
+    "limit_used": lambda bench: _limit_used(bench, limits.SIX_SECONDS),
+    "limit_used_1s": lambda bench: _limit_used(bench, limits.ONE_SECOND),
+    "limit_used_bursts": lambda bench: _limit_used(bench, limits.BURSTS),
+    "limit_cost_ratio": _limit_cost,
+    "limit_bytes": _limit_bytes,
     "redis_bytes_per_job": _redis_bytes,
     "worker_rss_mib": _worker_rss,
 }

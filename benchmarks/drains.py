@@ -6,7 +6,7 @@ import contextlib
 import signal
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -62,8 +62,8 @@ def measure_rounds(url: str, folder: Path) -> Rounds:
     rounds = Rounds([], [], [])
     for _ in range(ROUNDS):
         rounds.yardstick.append(_yardstick(url, folder))
-        rounds.flume_async.append(_flume(url, folder, noop, count=ASYNC_JOBS))
-        rounds.flume_sync.append(_flume(url, folder, noop_sync, count=SYNC_JOBS))
+        rounds.flume_async.append(drain_flume(url, folder, noop, count=ASYNC_JOBS))
+        rounds.flume_sync.append(drain_flume(url, folder, noop_sync, count=SYNC_JOBS))
     return rounds
 
 
@@ -117,7 +117,15 @@ def _yardstick(url: str, folder: Path) -> Drain:
             )
 
 
-def _flume(url: str, folder: Path, handler: Handler[[int], Any], *, count: int) -> Drain:
+def drain_flume(
+    url: str,
+    folder: Path,
+    handler: Handler[[int], Any],
+    *,
+    count: int,
+    prepare: Callable[[], None] = lambda: None,
+) -> Drain:
+    """Drain ``count`` jobs with one new worker; ``prepare`` is called on the empty server."""
     jobs = range(count)
     with (
         Redis.from_url(url) as redis,
@@ -125,6 +133,7 @@ def _flume(url: str, folder: Path, handler: Handler[[int], Any], *, count: int) 
         Tally(folder / "tally", count) as tally,
     ):
         redis.flushdb()
+        prepare()
         flume_side.fill(client, jobs, handler)
         environment = {TALLY_VARIABLE: str(tally.path)}
         with flume_side.worker(url, folder, environment) as worker:

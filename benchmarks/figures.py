@@ -141,6 +141,43 @@ SPECS = (
         digits=1,
     ),
     Spec(
+        "limit_over",
+        "The most job starts in any window of a shared rate limit, less the limit: 4 workers of "
+        "2 pipelines, limits of 100, 1,000 and 50,000 a second, one worker killed, the limit "
+        "raised. By the handlers' starts and by the grants' times, at worst.",
+        Bound(at_most=0),
+        digits=0,
+    ),
+    Spec(
+        "limit_used",
+        "Job starts over what the limit allows, with a period of 6 s (1,000 a second).",
+        Bound(at_least=0.97),
+        digits=3,
+    ),
+    Spec(
+        "limit_used_1s",
+        "The same with a period of 1 s (50,000 a second).",
+        Bound(at_least=0.95),
+        digits=3,
+    ),
+    Spec(
+        "limit_used_bursts",
+        "The same at 100 a second, with jobs that come in bursts.",
+        Bound(at_least=0.9),
+        digits=3,
+    ),
+    Spec(
+        "limit_cost_ratio",
+        "Drain of async no-op jobs under a limit that does not bind, over that without a limit.",
+        Bound(at_least=0.8),
+    ),
+    Spec(
+        "limit_bytes",
+        "Memory of Redis for one limit, after all that.",
+        Bound(at_most=16_384),
+        digits=0,
+    ),
+    Spec(
         "redis_bytes_per_job",
         "Memory of Redis for one waiting job with one small argument.",
         Bound(),

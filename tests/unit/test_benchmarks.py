@@ -12,12 +12,14 @@ from benchmarks.bench import NoRivalError, Rivals
 from benchmarks.drains import ROUNDS, LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import SPECS, Bound, Figure, UnknownFigureError, chosen
+from benchmarks.limits import most_over
 from benchmarks.machine import Machine, processor_name
 from benchmarks.race import Drain
 from benchmarks.report import Run, page
 from benchmarks.rivals.contest import MOST_JOBS, TRIAL_JOBS, affordable_jobs
 from benchmarks.rivals.environments import CANDIDATES
 from benchmarks.rivals.results import RivalResult, parse
+from benchmarks.starts import FOLDER_VARIABLE, has_logs, own_log, read_logs
 from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, Stamps, Tally, shared_cells
 
 PROMISED = {
@@ -31,6 +33,12 @@ PROMISED = {
     "idle_calls_per_s",
     "latency_p50_ms",
     "latency_p99_ms",
+    "limit_bytes",
+    "limit_cost_ratio",
+    "limit_over",
+    "limit_used",
+    "limit_used_1s",
+    "limit_used_bursts",
     "pause_claims_after",
     "pause_last_start_ms",
     "redis_bytes_per_job",
@@ -53,6 +61,28 @@ def test_a_tally_tells_lost_jobs_from_repeated_ones(tmp_path: Path) -> None:
 
         tally._cells[4] += 1
         assert tally.first_missing(jobs) is None
+
+
+def test_the_fullest_window_is_found_wherever_it_begins() -> None:
+    """A limit that is kept in windows from full second to full second is not kept."""
+    events = [(0, 3), (9, 4), (15, 5), (18, -1), (19, 1)]
+
+    assert most_over(events, window=10, limit=lambda at: 8) == 1
+    assert most_over(events, window=10, limit=lambda at: 9 if at > 10 else 7) == 0
+    assert most_over(events, window=5, limit=lambda at: 8) == -3
+
+
+def test_a_log_outlives_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The starts of a worker that was killed count too."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    assert not has_logs(tmp_path, "starts")
+    log = own_log("starts", 4)
+    assert log is not None
+    log.append(7, 1)
+    log.append(5, -2)
+
+    assert has_logs(tmp_path, "starts")
+    assert read_logs(tmp_path, "starts") == [(5, -2), (7, 1)]
 
 
 def test_stamps_come_back_as_the_handler_noted_them(
@@ -173,6 +203,8 @@ def example_run(p99_ms: float = 2.0) -> Run:
         "pause_last_start_ms": 30.0,
         "pause_claims_after": 0.0,
         "resume_p99_ms": 5.0,
+        "limit_over": 0.0,
+        "limit_bytes": 3_000.0,
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],
