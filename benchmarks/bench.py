@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import drains, enqueues, footprint, latency, limits, pauses
+from benchmarks import batches, drains, enqueues, footprint, latency, limits, pauses
+from benchmarks.batches import Fill, Lateness, Speedup
 from benchmarks.drains import LongQueue, Rounds, median_rate
 from benchmarks.enqueues import Many, OneByOne
 from benchmarks.figures import Detail, Figure, Spec
@@ -105,6 +106,21 @@ class Bench:
     def limits(self) -> list[Kept]:
         """What a shared limit was used for, case by case."""
         return [limits.measure_case(self.url, self.folder, case) for case in limits.CASES]
+
+    @functools.cached_property
+    def batch_speedup(self) -> Speedup:
+        """Drains one by one and in batches."""
+        return batches.measure_speedup(self.url, self.folder)
+
+    @functools.cached_property
+    def batch_fill(self) -> Fill:
+        """Batches of four workers and a deep queue."""
+        return batches.measure_fill(self.url, self.folder)
+
+    @functools.cached_property
+    def batch_lateness(self) -> Lateness:
+        """Open batches of an idle worker."""
+        return batches.measure_lateness(self.url, self.folder)
 
 
 Computed = tuple[float, dict[str, Detail]]
@@ -217,6 +233,23 @@ def _worker_rss(bench: Bench) -> Computed:
     return long.rss_after_mib, {**detail}
 
 
+def _batch_speedup(bench: Bench) -> Computed:
+    speedup = bench.batch_speedup
+    single, in_batches = median_rate(speedup.single), median_rate(speedup.batches)
+    detail = {"batches_per_s": round(in_batches), "single_per_s": round(single)}
+    return speedup.ratio, {**detail}
+
+
+def _batch_fill(bench: Bench) -> Computed:
+    fill = bench.batch_fill
+    return fill.mean, {"batches": fill.batches, "smallest": fill.smallest}
+
+
+def _batch_late(bench: Bench) -> Computed:
+    late = bench.batch_lateness
+    return late.p99_ms, {"p50_ms": round(late.p50_ms, 2), "max_ms": round(late.max_ms, 2)}
+
+
 _COMPUTE: dict[str, Callable[[Bench], Computed]] = {
     "drain_async_ratio": _drain_async,
     "drain_sync_ratio": _drain_sync,
@@ -239,4 +272,7 @@ _COMPUTE: dict[str, Callable[[Bench], Computed]] = {
     "limit_bytes": _limit_bytes,
     "redis_bytes_per_job": _redis_bytes,
     "worker_rss_mib": _worker_rss,
+    "batch_speedup": _batch_speedup,
+    "batch_fill": _batch_fill,
+    "batch_late_ms": _batch_late,
 }

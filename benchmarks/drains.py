@@ -83,17 +83,17 @@ def measure_long_queue(url: str, folder: Path) -> LongQueue:
         flume_side.schedule(client, LONG_QUEUE, FAR_AWAY)
         with flume_side.worker(url, folder, {TALLY_VARIABLE: str(tally.path)}) as worker:
 
-            def drain(first: int, count: int) -> Drain:
+            def drain_from(first: int, count: int) -> Drain:
                 jobs = range(first, first + count)
                 with _held(worker):
                     flume_side.fill(client, jobs)
                 return _time(redis, tally, jobs, worker)
 
-            drain(total, SHORT_QUEUE)  # warms up; waits for the worker to start
+            drain_from(total, SHORT_QUEUE)  # warms up; waits for the worker to start
             before = resident_mib(worker.process.pid)
             starts = range(0, SHORT_QUEUE * SHORT_ROUNDS, SHORT_QUEUE)
-            short = [drain(first, SHORT_QUEUE) for first in starts]
-            long = drain(SHORT_QUEUE * SHORT_ROUNDS, LONG_QUEUE)
+            short = [drain_from(first, SHORT_QUEUE) for first in starts]
+            long = drain_from(SHORT_QUEUE * SHORT_ROUNDS, LONG_QUEUE)
             after = resident_mib(worker.process.pid)
             return LongQueue(short, long, before, after, peak_mib(worker.process.pid))
 
@@ -124,6 +124,7 @@ def drain_flume(
     *,
     count: int,
     prepare: Callable[[], None] = lambda: None,
+    manifest: Path | None = None,
 ) -> Drain:
     """Drain ``count`` jobs with one new worker; ``prepare`` is called on the empty server."""
     jobs = range(count)
@@ -136,7 +137,7 @@ def drain_flume(
         prepare()
         flume_side.fill(client, jobs, handler)
         environment = {TALLY_VARIABLE: str(tally.path)}
-        with flume_side.worker(url, folder, environment) as worker:
+        with flume_side.worker(url, folder, environment, manifest=manifest) as worker:
             return _time(redis, tally, jobs, worker)
 
 

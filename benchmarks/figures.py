@@ -189,6 +189,22 @@ SPECS = (
         Bound(at_most=80),
         digits=1,
     ),
+    Spec(
+        "batch_speedup",
+        "Jobs a second of no-op async jobs in batches of 100, over the same one by one.",
+        Bound(at_least=1.3),
+    ),
+    Spec(
+        "batch_fill",
+        "Jobs of a batch over its size, on average: four workers and a deep queue.",
+        Bound(at_least=0.95),
+    ),
+    Spec(
+        "batch_late_ms",
+        "From the moment when an open batch is due to its handler's start, "
+        "idle worker, the latest in a hundred.",
+        Bound(at_most=20),
+    ),
 )
 
 

@@ -36,10 +36,15 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def worker(url: str, folder: Path, environment: Mapping[str, str]) -> Iterator[WorkerProcess]:
+def worker(
+    url: str, folder: Path, environment: Mapping[str, str], *, manifest: Path | None = None
+) -> Iterator[WorkerProcess]:
     """Run one worker with everything on; it is stopped when the block ends."""
     log = folder / "worker.log"
-    with running(worker_command(url), log=log, environment=environment) as process:
+    command = worker_command(url)
+    if manifest is not None:  # what no flag sets
+        command += ["--manifest", str(manifest)]
+    with running(command, log=log, environment=environment) as process:
         yield WorkerProcess(process, log)
 
 

@@ -7,7 +7,7 @@ import struct
 import time
 
 from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, shared_cells
-from flume import handler
+from flume import Batch, batch_handler, handler
 
 _cells = shared_cells()
 _stamps = shared_cells(STAMPS_VARIABLE)
@@ -37,3 +37,24 @@ async def stamp_and_wait(value: int, seconds: float) -> None:
     """Note when job `value` started, and take some time."""
     _pack_stamp(_stamps, value * STAMP_BYTES, time.monotonic_ns())
     await asyncio.sleep(seconds)
+
+
+@batch_handler
+async def noop_batch(batch: Batch[int]) -> None:
+    """Do nothing but note that each job ran."""
+    for job in batch:
+        _cells[job.value] += 1
+
+
+@batch_handler
+async def sized_batch(batch: Batch[int]) -> None:
+    """Note for each job how many its batch has."""
+    for job in batch:
+        _pack_stamp(_stamps, job.value * STAMP_BYTES, len(batch))
+
+
+@batch_handler
+async def late_batch(batch: Batch[list[int]]) -> None:
+    """Note how long the batch `value[0]` took from before its first enqueue until now."""
+    number, sent_ns = batch[0].value
+    _pack_stamp(_stamps, number * STAMP_BYTES, time.monotonic_ns() - sent_ns)

@@ -21,7 +21,8 @@ LOOK_SECONDS = 0.05
 
 
 @cache
-def _ledger() -> redis.Redis:
+def ledger() -> redis.Redis:
+    """Return the server in which runs are noted."""
     return redis.Redis.from_url(os.environ["CHAOS_LEDGER"])
 
 
@@ -34,7 +35,7 @@ def _noted() -> Iterator[int]:
 
 def _note(counter: str, moments: str) -> int:
     job_id = current_job().id
-    with _ledger().pipeline(transaction=True) as pipe:
+    with ledger().pipeline(transaction=True) as pipe:
         pipe.hincrby(counter, job_id, 1)
         pipe.rpush(moments, f"{job_id} {os.getpid()} {time.monotonic():.4f}")
         return int(pipe.execute()[0])

@@ -52,8 +52,10 @@ async def test_a_worker_holds_no_more_batches_than_its_max_demand(stage: Stage) 
         await gate.wait()
 
     handler = batched(digest)
-    await stage.client.enqueue_many(QUEUE, [handler.job(n) for n in range(200)])
-    async with stage.working(handler, batch_size=10, max_demand=5) as worker:
+    await stage.client.enqueue_many(QUEUE, [handler.job(n) for n in range(20)])
+    async with stage.working(handler, batch_size=10, max_demand=5, concurrency=50) as worker:
+        await wait_until_async(lambda: worker.metrics.running() == 2)
+        await stage.client.enqueue_many(QUEUE, [handler.job(n) for n in range(180)])
         await wait_until_async(lambda: worker.metrics.running() == 5)
         counts = await stage.until(lambda c: c.running == 50)
         gate.set()
@@ -95,14 +97,14 @@ async def test_jobs_that_trickle_in_do_not_cost_a_claim_each(stage: Stage) -> No
     digest = Digest()
     handler = digest.handler()
     async with stage.working(handler, batch_size=1000, batch_timeout_ms=400):
-        with stage.server.watched() as calls:
+        with stage.server.watched(also_clients=True) as calls:
             for number in range(200):
                 await stage.client.enqueue(QUEUE, handler, number)
             await wait_until_async(lambda: sum(map(len, digest.calls)) == 200)
         await stage.until_empty()
     looks = sum(call[0].upper() == "BZPOPMIN" for call in calls)
 
-    assert looks <= 60
+    assert 0 < looks <= 60
 
 
 async def test_a_batch_handler_has_no_current_job(stage: Stage) -> None:

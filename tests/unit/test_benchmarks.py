@@ -23,6 +23,9 @@ from benchmarks.starts import FOLDER_VARIABLE, has_logs, own_log, read_logs
 from benchmarks.tally import STAMP_BYTES, STAMPS_VARIABLE, Stamps, Tally, shared_cells
 
 PROMISED = {
+    "batch_fill",
+    "batch_late_ms",
+    "batch_speedup",
     "drain_async_ratio",
     "drain_million_over_ten_thousand",
     "drain_over_best_rival",
@@ -205,6 +208,7 @@ def example_run(p99_ms: float = 2.0) -> Run:
         "resume_p99_ms": 5.0,
         "limit_over": 0.0,
         "limit_bytes": 3_000.0,
+        "batch_late_ms": 3.0,
     }
     return Run(
         figures=[Figure(spec, values.get(spec.name, 400_000.0)) for spec in SPECS],

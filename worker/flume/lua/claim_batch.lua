@@ -54,20 +54,19 @@ if alone_now then return alone_now end
 local ids, bodies, since, closes, leases = {}, {}, now, math.huge, {}
 local most = math.min(limit, math.max(1, math.floor(1000 / size))) * size
 for _, head in ipairs(lists) do
-  local place, first, take, got = head.place, head.since, 0, nil
+  local place, first, take = head.place, head.since, 0
   if most > 0 and (now - first >= timeout or redis.call('LLEN', KEYS[place]) >= size) then
-    got = gather(KEYS[place], jobs, most, tonumber(ARGV[4]))
-    first, take = got.since, #got.ids - #got.ids % size
-    if take == 0 and (got.is_cut or now - first >= timeout) then take = #got.ids end
-    local gone = take > 0 and got.upto[take] or (got.upto[1] or got.seen + 1) - 1 -- cancelled heads go
+    local got, seen = gather(KEYS[place], jobs, most, tonumber(ARGV[4]))
+    ids, bodies, first, take = got.ids, got.bodies, got.since, #got.ids - #got.ids % size
+    if take == 0 and (got.is_cut or now - first >= timeout) then take = #ids end
+    local gone = take == 0 and (#ids > 0 and (got.upto[1] or 1) - 1 or seen) or got.upto[take] or take
     if gone > 0 then redis.call('LPOP', KEYS[place], gone) end -- memory full never refuses it
-    for i = 1, take do
-      ids[i], bodies[i], leases[2 * i - 1], leases[2 * i] = got.ids[i], got.bodies[i], score, got.ids[i]
-    end
+    for i = #ids, take + 1, -1 do ids[i], bodies[i] = nil, nil end
   end
   if take > 0 then since = first break end
   if redis.call('LLEN', KEYS[place]) > 0 then closes = math.min(closes, math.max(1, first + timeout - now)) end
 end
+for i, id in ipairs(ids) do leases[2 * i - 1], leases[2 * i] = score, id end
 local reply = {now, 0, 0, since, ids, bodies, closes < math.huge and closes or 0}
 if limit == 0 then return pass_on(7, clock, reply) end
 if #ids > 0 then

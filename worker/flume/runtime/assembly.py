@@ -148,6 +148,7 @@ class Assembly:
         if isinstance(lane, BatchLane):
             kind, lane.on_batch = Batcher, basis.metrics.batch_jobs.add
             lane.before_rerun = self.limiter.wait_for
+            lane.on_completed = self.settler.completed
         lane.on_late = self.settler.release_late
         fetcher = kind(
             basis.keys,

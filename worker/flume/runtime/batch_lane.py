@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from typing import Any
 
+from flume import codec
 from flume.batch import Batch
 from flume.current import HeldJob, in_batch
-from flume.errors import HandlerError, JobTimeoutError
+from flume.errors import HandlerError, JobTimeoutError, UnreadableJobError
 from flume.handler import Handler
 from flume.pipeline import PipelineSettings
 from flume.runtime.batch_run import BatchRun
@@ -38,6 +39,8 @@ class BatchLane(Lane):
     """Awaited before a part of a batch is run again, with how many jobs it starts once more."""
     on_batch: Callable[[int], None]
     """Told how many jobs a batch has that begins; not of reruns."""
+    on_completed: Callable[[Sequence[HeldJob], float], None]
+    """Told of jobs of one call that returned, all at once, with its duration in s."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class BatchLane(Lane):
         super().__init__(queue, handlers, settings, places=places, ended=ended)
         self.before_rerun = _no_wait
         self.on_batch = _nothing
+        self.on_completed = self._each_completed
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # what lifespans have set; each batch gets a copy
         self._batches: set[HeldBatch] = set()  # whose handlers run
@@ -143,6 +147,10 @@ class BatchLane(Lane):
         if not self.buffer:
             self.on_room()
 
+    def _each_completed(self, jobs: Sequence[HeldJob], duration: float) -> None:
+        for job in jobs:
+            self._ended(job, None, duration)
+
     def _next(self) -> list[HeldJob]:
         """Return what is left here of the next batch; the heartbeat's thread may take some."""
         jobs: list[HeldJob] = []
@@ -179,16 +187,22 @@ class BatchLane(Lane):
     def _prepare_all(self, jobs: list[HeldJob]) -> list[HeldJob]:
         """Return the jobs that can be run together; others have ended then."""
         ready: list[HeldJob] = []
+        name, handler = "", None
         for job in jobs:
-            if job.is_settled or not self._prepare(job):
+            if job.is_settled:
                 continue
-            if ready and job.handler is not ready[0].handler:
-                error = HandlerError(
-                    f"its body names {job.handler.name!r}, another list's handler."
-                )
-                job.handler = None  # its bytes are kept as they are
+            try:
+                body = job.body = codec.decode(job.data)
+            except UnreadableJobError as error:
                 self._ended(job, error, 0.0)
                 continue
+            if handler is None:
+                name, handler = body.handler, self.handlers.get(body.handler)
+            if body.handler != name or handler is None:
+                unknown = f"the body names {body.handler!r}, which its list does not."
+                self._ended(job, HandlerError(unknown), 0.0)
+                continue
+            job.handler, job.queue = handler, self._queue
             ready.append(job)
         return ready
 

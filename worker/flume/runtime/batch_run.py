@@ -27,6 +27,7 @@ class Place(Protocol):
 
     settings: PipelineSettings
     before_rerun: Callable[[int], Awaitable[None]]
+    on_completed: Callable[[Sequence[HeldJob], float], None]
 
     async def call(self, handler: Handler[..., Any], batch: Batch[Any]) -> None:
         """Call the handler with a batch, until it ends."""
@@ -53,20 +54,28 @@ class BatchRun:
         """Call the handler until every job is settled."""
         is_again = False
         while self._parts:
-            part = _open(self._parts.pop())
-            if is_again and part and not await self._may_run_again(place, part):
-                self._leave([part, *self._parts])
-                return
-            if part:
-                is_again = True
-                await self._run(place, part)
+            part = self._parts.pop()
+            if is_again:
+                part = _open(part)
+                if not part:
+                    continue
+                if not await self._may_run_again(place, part):
+                    self._leave([part, *self._parts])
+                    return
+            is_again = True
+            await self._run(place, part)
 
-    async def _run(self, place: Place, part: list[HeldJob]) -> None:
+    async def _run(self, place: Place, part: Sequence[HeldJob]) -> None:
         error = await self._call(place, part)
         left = _open(part)
         ending, self._held.ending = self._held.ending, ""
-        is_whole = error is None or len(part) == 1 or isinstance(error, Retry | Discard)
-        if is_whole or ending == "shutdown" or not place.settings.bisect:
+        is_whole = len(part) == 1 or isinstance(error, Retry | Discard)
+        if error is None:
+            if left:
+                place.on_completed(left, self._duration)
+            for job in left if self._parts else ():
+                job.is_settled = True
+        elif is_whole or ending == "shutdown" or not place.settings.bisect:
             self._settle(left, error)
         elif left:
             middle = len(left) // 2
@@ -74,7 +83,7 @@ class BatchRun:
         if ending == "shutdown":
             self._leave(self._parts)
 
-    async def _may_run_again(self, place: Place, part: list[HeldJob]) -> bool:
+    async def _may_run_again(self, place: Place, part: Sequence[HeldJob]) -> bool:
         """Wait until its jobs may start once more; False where the worker has no time for that."""
         try:
             await place.before_rerun(len(part))
@@ -82,7 +91,7 @@ class BatchRun:
             return False
         return not self._held.ending
 
-    async def _call(self, place: Place, jobs: list[HeldJob]) -> BaseException | None:
+    async def _call(self, place: Place, jobs: Sequence[HeldJob]) -> BaseException | None:
         """Call the handler; settle what it said of single jobs, return what it raised."""
         handler = jobs[0].handler
         batch: Batch[Any] = Batch([BatchJob(job.id, job.body, job) for job in jobs])  # type: ignore[arg-type]
@@ -109,7 +118,7 @@ class BatchRun:
             self._say(batch, {job.id: job for job in jobs})
         return error
 
-    def _begin(self, place: Place, handler: Handler[..., Any], jobs: list[HeldJob]) -> None:
+    def _begin(self, place: Place, handler: Handler[..., Any], jobs: Sequence[HeldJob]) -> None:
         timeout = handler.defaults.timeout
         held, now = self._held, time.monotonic()
         held.timeout_s = place.settings.timeout_s if timeout is None else timeout.total_seconds()

@@ -86,6 +86,11 @@ class Completer:
         if not self._is_due:
             self._soon()
 
+    def complete_all(self, jobs: Sequence[HeldJob]) -> None:
+        """The jobs of one claim ended well."""
+        self._completed.setdefault(jobs[0].fence, []).extend([job.id for job in jobs])
+        self._soon()
+
     def discard(self, job: HeldJob) -> None:
         """The job is dropped."""
         self._discarded.setdefault(job.fence, []).append(job.id)

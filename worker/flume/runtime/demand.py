@@ -83,9 +83,21 @@ class Demand:
             self.runs_alone = False
         return True
 
-    def _leave(self, batch: HeldBatch) -> None:
-        batch.held -= 1
-        self._in_batches -= 1
+    def drop_called(self, jobs: Sequence[HeldJob]) -> list[HeldJob]:
+        """Let jobs of one batch go, as ``drop`` does with each; return those that were held."""
+        held = self.held
+        dropped = [job for job in jobs if held.get(job.id) is job]
+        for job in dropped:
+            del held[job.id]
+            if job.runs_alone:
+                self.runs_alone = False
+        if dropped:
+            self._leave(dropped[0].batch, len(dropped))
+        return dropped
+
+    def _leave(self, batch: HeldBatch, count: int = 1) -> None:
+        batch.held -= count
+        self._in_batches -= count
         if not batch.held:
             self._batches -= 1
 

@@ -70,14 +70,14 @@ class Metrics:
         self.running: Callable[[], int] = int
         self.is_away: Callable[[], bool] = bool
 
-    def ran(self, handler: str, outcome: str, seconds: float) -> None:
-        """Count a job that ended: completed, retried, buried, discarded or released."""
+    def ran(self, handler: str, outcome: str, seconds: float, jobs: int = 1) -> None:
+        """Count a job that ended (of a batch: many): completed, retried, buried, and so on."""
         try:
             histogram = self.jobs[handler, outcome]
         except KeyError:
             histogram = self.jobs[handler, outcome] = Histogram(DURATION_BUCKETS)
-        histogram.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
-        histogram.total += seconds
+        histogram.counts[bisect_left(DURATION_BUCKETS, seconds)] += jobs
+        histogram.total += seconds * jobs
 
     def claimed(self, event: JobsClaimed) -> None:
         """Count a claim that brought jobs."""

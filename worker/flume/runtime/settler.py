@@ -75,6 +75,18 @@ class Settler:
         if bus.wants(JobCompleted):
             bus.publish(JobCompleted(*self._subject(job), duration))
 
+    def completed(self, jobs: Sequence[HeldJob], duration: float) -> None:
+        """Settle jobs of one batch whose handler returned."""
+        done = self._demand.drop_called(jobs)
+        if not done:
+            return
+        self._completer.complete_all(done)
+        self._metrics.ran(handler_name(done[0]), "completed", duration, len(done))
+        for job in done if self._logs_completed else ():
+            logger.debug("job_completed", extra=self._fields(job, duration))
+        for job in done if bus.wants(JobCompleted) else ():
+            bus.publish(JobCompleted(*self._subject(job), duration))
+
     def release(self, job: HeldJob, duration: float = 0.0) -> None:
         """Give a job back unrun, or not run to its end; nothing is charged."""
         if self._demand.drop(job):
