@@ -161,6 +161,8 @@ class Fetcher:
                 if limit > 0:  # on its way while these jobs run
                     fence, ahead = self._begin(limit, goes_on=True)
                     await asyncio.sleep(0)
+                    if haul.tokens is not None:  # so is the reserve for the claim after it
+                        await asyncio.sleep(0)
                 self._lane.offer(jobs)
             elif claimed.paused_ms:
                 await self._wait_for_resume(claimed.paused_ms)
