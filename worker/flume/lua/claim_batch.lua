@@ -66,7 +66,7 @@ for _, head in ipairs(lists) do
   if take > 0 then since = first break end
   if redis.call('LLEN', KEYS[place]) > 0 then closes = math.min(closes, math.max(1, first + timeout - now)) end
 end
-for i, id in ipairs(ids) do leases[2 * i - 1], leases[2 * i] = score, id end
+for i = 1, #ids do leases[2 * i - 1], leases[2 * i] = score, ids[i] end
 local reply = {now, 0, 0, since, ids, bodies, closes < math.huge and closes or 0}
 if limit == 0 then return pass_on(7, clock, reply) end
 if #ids > 0 then
