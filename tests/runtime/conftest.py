@@ -18,3 +18,13 @@ async def stage(server: Server) -> AsyncIterator[Stage]:
         yield opened
     finally:
         await opened.client.close()
+
+
+@pytest.fixture
+async def solo(valkey: Server) -> AsyncIterator[Stage]:
+    """Return the same on Valkey alone, for what takes long and is about our processes."""
+    opened = Stage(valkey)
+    try:
+        yield opened
+    finally:
+        await opened.client.close()

@@ -251,8 +251,9 @@ async def test_reruns_ask_for_their_starts(stage: Stage) -> None:
     handler = digest.handler()
     asked: list[int] = []
 
-    async def ask(starts: int) -> None:
+    async def ask(starts: int) -> int:
         asked.append(starts)
+        return starts
 
     async with stage.working(handler, batch_size=4, max_retries=0) as worker:
         (lane,) = lanes_of(worker)

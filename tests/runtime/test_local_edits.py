@@ -73,6 +73,13 @@ class Dev:
         found: int = worker.record[field]
         return found
 
+    def limit(self) -> dict[str, object]:
+        """Return the rate limit that the worker reports."""
+        (worker,) = self.queue.workers()
+        found = dict(worker.record["limit_in_force"] or {})
+        found.pop("is_mismatch", None)
+        return found
+
     def enqueue(self, count: int) -> Path:
         """Enqueue jobs that end once the file is there."""
         gate = self.folder / "gate"
@@ -162,6 +169,19 @@ def test_what_needs_a_new_start_is_said_and_the_rest_applied(dev: Dev) -> None:
     dev.process.wait_for_output("greetings: concurrency 2 → 3\n")
 
     wait_until(lambda: dev.record("concurrency") == 3)
+
+
+def test_a_rate_limit_in_the_file_binds_and_lets_go(dev: Dev) -> None:
+    """It is raised while the worker waits for the end of an hour."""
+    dev.edit(MANIFEST + "  rateLimit: {count: 2, periodSeconds: 3600, key: vendor}\n")
+    wait_until(lambda: dev.record("generation") == 2)
+    dev.enqueue(6).touch()
+    wait_until(lambda: dev.completed() == 2)
+    wait_until(lambda: dev.limit() == {"key": "vendor", "count": 2, "period_s": 3600.0})
+    assert dev.completed() == 2
+
+    dev.edit(MANIFEST + "  rateLimit: {count: 50, periodSeconds: 3600, key: vendor}\n")
+    wait_until(lambda: dev.completed() == 6, BINDS_S + 1)
 
 
 def test_paused_in_the_file_pauses_and_resumes(dev: Dev) -> None:

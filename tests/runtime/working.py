@@ -42,6 +42,7 @@ class Stage:
         queue: str = QUEUE,
         flags: dict[str, Any] | None = None,
         awaits_settings: bool = False,
+        url: str | None = None,
         **settings: Any,
     ) -> Worker:
         """Return a worker of these handlers that has not started."""
@@ -49,7 +50,7 @@ class Stage:
         config = WorkerConfig(
             PipelineSettings(queue, **settings),
             loaded,
-            self.server.url,
+            url or self.server.url,
             grace_s=grace_s,
             seed=1,
             flags=flags or {},

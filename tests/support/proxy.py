@@ -71,6 +71,7 @@ class Proxy:
         self._share = 0.0
         self._cuts_left = 0
         self._replies_to_drop = 0
+        self._delay_s = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
 
@@ -112,6 +113,10 @@ class Proxy:
         with self._lock:
             self._replies_to_drop = count
 
+    def delay(self, seconds: float) -> None:
+        """Let each reply arrive so much later, as over a long way."""
+        self._delay_s = seconds
+
     def stall(self) -> None:
         """Hold back everything; connections stand, and nothing arrives until ``heal``."""
         self._flows.clear()
@@ -142,6 +147,7 @@ class Proxy:
             for link in self._links:
                 link.flows.set()
         self._refuses = False
+        self._delay_s = 0.0
         self._flows.set()
 
     def _spawn(self, work: Callable[..., None], *arguments: _Link) -> None:
@@ -196,6 +202,8 @@ class Proxy:
     def _replies(self, link: _Link) -> None:
         with contextlib.suppress(OSError):
             while data := link.server.recv(CHUNK):
+                if self._delay_s:
+                    threading.Event().wait(self._delay_s)
                 self._flows.wait()
                 link.flows.wait()
                 fate = Fate.CUT if link.swallows_reply else self._draw_reply()

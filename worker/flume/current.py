@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextvars import ContextVar
 from typing import Any
@@ -44,6 +45,15 @@ class HeldJob(msgspec.Struct, eq=False):
     """A suspect: nothing else runs in this process beside it."""
     batch: Any = None
     """The ``HeldBatch`` it was claimed in; None: it runs by itself."""
+
+    def take_tokens(self) -> Any:
+        """Return ``tokens`` to one caller: a thread that starts the job, or who lets it go."""
+        with _taking:
+            tokens, self.tokens = self.tokens, None
+        return tokens
+
+
+_taking = threading.Lock()
 
 
 running: ContextVar[HeldJob] = ContextVar("flume_running")

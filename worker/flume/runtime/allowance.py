@@ -6,11 +6,10 @@ One after the other, the two calls would take over a third of the throughput.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from flume.runtime.limiter import SPARE_S, Limiter, Tokens
+from flume.runtime.limiter import SPARE_S, START_S, Limiter, Tokens
 
 
 class Allowance:
@@ -31,6 +30,11 @@ class Allowance:
         self._spawn = spawn
         self._ahead: asyncio.Task[Tokens] | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether claims need tokens."""
+        return self._limiter.is_on
+
     async def take(self, want: int, *, step: int, goes_on: bool) -> Tokens | None:
         """Return tokens for up to ``want`` jobs; None where there is no limit.
 
@@ -41,7 +45,11 @@ class Allowance:
         """
         tokens = await self._taken_ahead()
         if want and self._limiter.is_on:
-            if tokens is None or tokens.left < min(want, step) or not _are_fresh(tokens):
+            if (
+                tokens is None
+                or tokens.left < min(want, step)
+                or not self._limiter.is_usable(tokens, spare_s=SPARE_S)
+            ):
                 self._give_back(tokens)
                 tokens = await self._limiter.reserve(want, step=step)
             if goes_on and not tokens.wait_s:  # where nothing is free nobody reserves ahead
@@ -50,10 +58,16 @@ class Allowance:
         self._give_back(tokens)
         return None
 
-    def use(self, tokens: Tokens, n: int) -> None:
-        """Use ``n`` of the tokens for jobs that were claimed, and give back the rest."""
+    async def use(self, tokens: Tokens, n: int) -> Tokens:
+        """Use ``n`` of the tokens for jobs that were claimed, and give back the rest.
+
+        What comes back is what the jobs start with: others, where these have become too old.
+        """
         tokens.left -= n
         self._give_back(tokens)
+        if not n or self._limiter.is_usable(tokens, spare_s=START_S):
+            return tokens
+        return await self._limiter.renew(tokens, n)
 
     async def drop(self) -> None:
         """Give back what was reserved for a claim that does not follow."""
@@ -67,7 +81,3 @@ class Allowance:
     async def _taken_ahead(self) -> Tokens | None:
         ahead, self._ahead = self._ahead, None
         return None if ahead is None else await ahead
-
-
-def _are_fresh(tokens: Tokens) -> bool:
-    return tokens.start_by - time.monotonic() >= SPARE_S

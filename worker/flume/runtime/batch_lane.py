@@ -28,15 +28,17 @@ from flume.runtime.threads import Threads
 _EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
-async def _no_wait(_: int) -> None:
+async def _no_wait(n: int) -> int:
     """Let reruns start at once."""
+    return n
 
 
 class BatchLane(Lane):
     """Runs batch handlers of one kind."""
 
-    before_rerun: Callable[[int], Awaitable[None]]
-    """Awaited before a part of a batch is run again, with how many jobs it starts once more."""
+    before_rerun: Callable[[int], Awaitable[int]]
+    """Awaited before a part of a batch is run again, with how many jobs it starts once more; says
+    how many of them may."""
     on_batch: Callable[[int], None]
     """Told how many jobs a batch has that begins; not of reruns."""
     on_completed: Callable[[Sequence[HeldJob], float], None]

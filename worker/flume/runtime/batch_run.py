@@ -26,7 +26,7 @@ class Place(Protocol):
     """Where a batch runs."""
 
     settings: PipelineSettings
-    before_rerun: Callable[[int], Awaitable[None]]
+    before_rerun: Callable[[int], Awaitable[int]]
     on_completed: Callable[[Sequence[HeldJob], float], None]
 
     async def call(self, handler: Handler[..., Any], batch: Batch[Any]) -> None:
@@ -59,9 +59,13 @@ class BatchRun:
                 part = _open(part)
                 if not part:
                     continue
-                if not await self._may_run_again(place, part):
+                most = await self._may_run_again(place, part)
+                if not most:
                     self._leave([part, *self._parts])
                     return
+                if most < len(part):  # a rate limit that was lowered: the rest waits again
+                    self._parts.append(part[most:])
+                    part = part[:most]
             is_again = True
             await self._run(place, part)
 
@@ -83,13 +87,16 @@ class BatchRun:
         if ending == "shutdown":
             self._leave(self._parts)
 
-    async def _may_run_again(self, place: Place, part: Sequence[HeldJob]) -> bool:
-        """Wait until its jobs may start once more; False where the worker has no time for that."""
+    async def _may_run_again(self, place: Place, part: Sequence[HeldJob]) -> int:
+        """Wait until its jobs may start once more, and return how many of them.
+
+        0 where the worker has no time for that.
+        """
         try:
-            await place.before_rerun(len(part))
+            most = await place.before_rerun(len(part))
         except asyncio.CancelledError:
-            return False
-        return not self._held.ending
+            return 0
+        return 0 if self._held.ending else most
 
     async def _call(self, place: Place, jobs: Sequence[HeldJob]) -> BaseException | None:
         """Call the handler; settle what it said of single jobs, return what it raised."""

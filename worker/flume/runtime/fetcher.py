@@ -57,6 +57,11 @@ class Haul:
         """When to ask again, where there were no tokens."""
         return 0.0 if self.tokens is None else self.tokens.wait_s
 
+    @property
+    def is_late(self) -> bool:
+        """Whether its tokens are too old for any of its jobs."""
+        return self.tokens is not None and not self.tokens.start_by
+
 
 class Fetcher:
     """Claims jobs for ``lane`` until it is stopped.
@@ -157,13 +162,15 @@ class Fetcher:
                 self._demand.emptying = self
             elif jobs:
                 units, asked = self._units(jobs), limit
-                limit = self._limit(units) if units >= asked else 0
+                limit = self._limit(units) if units >= asked and not haul.is_late else 0
                 if limit > 0:  # on its way while these jobs run
                     fence, ahead = self._begin(limit, goes_on=True)
                     await asyncio.sleep(0)
                     if haul.tokens is not None:  # so is the reserve for the claim after it
                         await asyncio.sleep(0)
                 self._lane.offer(jobs)
+                if haul.is_late:  # they go back
+                    await self._pause(haul.wait_s)
             elif claimed.paused_ms:
                 await self._wait_for_resume(claimed.paused_ms)
             else:
@@ -238,8 +245,7 @@ class Fetcher:
             return Haul(None, tokens)
         claimed = await self._claim(fence, tokens.left, holds)
         used = len(claimed.ids) if claimed is not None else 0
-        self._allowance.use(tokens, used)
-        return Haul(claimed, tokens)
+        return Haul(claimed, await self._allowance.use(tokens, used))
 
     async def _claim(self, fence: int, most: int, holds: int) -> Claimed | None:
         """Claim up to ``most`` jobs until Redis answers; None where it refuses.
@@ -318,8 +324,11 @@ class Fetcher:
 
     async def _marker(self) -> None:
         """Take the marker of one of the lists: who takes it looks at them."""
+        seconds = (
+            2 * BLOCK_S if self._allowance.is_limited else BLOCK_S
+        )  # a look is twice the calls
         await self._link.connections.block(
-            "BZPOPMIN", *self._wakes, f"{BLOCK_S:.3f}", timeout=2 * BLOCK_S
+            "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
         )
 
     async def _wait_for_resume(self, paused_ms: int) -> None:

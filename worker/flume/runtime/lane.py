@@ -137,11 +137,15 @@ class Lane(ABC):
         return True
 
     def _uses_token(self, job: HeldJob) -> bool:
-        """Use the job's token just before its handler is called; False where it is too old."""
-        is_in_time: bool = time.monotonic() <= job.tokens.start_by
-        if is_in_time:
-            job.tokens = None
-        return is_in_time
+        """Use the job's token just before its handler is called.
+
+        False where it is too old, or was given back because the job was lost at this moment.
+        """
+        tokens = job.take_tokens()
+        if tokens is None or time.monotonic() <= tokens.start_by:
+            return tokens is not None
+        job.tokens = tokens  # for whoever lets the job go
+        return False
 
     def _announce(self, job: HeldJob) -> None:
         """Say that a job's handler is about to be called, where somebody listens."""

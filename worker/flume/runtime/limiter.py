@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -28,8 +29,9 @@ from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
 
 SPARE_S = 0.005
-"""Of the time in which a token may start its job, what must be left after its reserve: a claim and
-a turn of the event loop."""
+"""Of the time in which a token may start its job, what must be left before a claim."""
+START_S = 0.002
+"""The same after the claim: a turn of the event loop."""
 END_S = 1.0
 """Longest wait for tokens that are given back while the worker stops."""
 
@@ -85,6 +87,7 @@ class Limiter:
         """What the last reserve was told; None where there is no limit."""
         self._said: InForce | None = None
         self._refusal = ""
+        self._is_slow = False
 
     @property
     def is_on(self) -> bool:
@@ -100,28 +103,13 @@ class Limiter:
         self._own = commands.definition(limit, generation)
 
     async def reserve(self, want: int, *, step: int = 1) -> Tokens:
-        """Take up to ``want`` tokens, in multiples of ``step``, that may still start jobs.
+        """Take up to ``want`` tokens, in multiples of ``step``.
 
         Where Redis refuses, such as for a key of the wrong type, that is said once, and none come.
         """
-        while (keys := self._limit_keys) is not None:
-            tokens = await self._reserve(keys, want, step)
-            if not tokens.left or tokens.start_by - time.monotonic() >= SPARE_S:
-                return tokens
-            self.give_back(tokens, tokens.left)  # the loop was blocked, or Redis away
-        return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))  # there is no limit any more
-
-    async def wait_for(self, n: int) -> None:
-        """Wait until ``n`` more jobs may start, all now: a part of a batch that is run again."""
-        while self.is_on:
-            tokens = await self.reserve(n, step=n)
-            most = n if self.in_force is None else min(n, self.in_force.count)
-            if tokens.left >= most:  # fewer only where the limit was lowered below the batch
-                return
-            self.give_back(tokens, tokens.left)
-            await asyncio.sleep(max(tokens.wait_s, SLACK_MS / 1000))
-
-    async def _reserve(self, keys: LimitKeys, want: int, step: int) -> Tokens:
+        keys = self._limit_keys
+        if keys is None:  # there is no limit any more
+            return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))
         lane = self._take_lane()
         command = commands.reserve(keys, self._keys.queue, lane, want, self._own, step=step)
         asked = time.monotonic()
@@ -134,11 +122,45 @@ class Limiter:
         self._note(grant.in_force)
         self._metrics.tokens_taken += grant.count
         self._publish(TokensTaken, keys, grant, grant.count)
+        self._refusal = ""
         return Tokens(grant.count, asked + SLACK_MS / 1000, grant, keys)
+
+    async def renew(self, old: Tokens, n: int) -> Tokens:
+        """Trade ``n`` tokens that are too old, or nearly, for others that start the same jobs.
+
+        The link is slow, or the loop was blocked.  Where that fails as well, what comes back is
+        too old for any job: all of them go back to their list, and the next claim waits a moment.
+        """
+        self.give_back(old, n)
+        await self.refunded()
+        new = await self.reserve(n, step=n)
+        if new.left >= n and self._are_in_time(new):
+            return new
+        wait_ms = new.grant.wait_ms if new.left < n else LOOK_AGAIN_MS
+        self.give_back(new, new.left)
+        return Tokens(0, 0.0, replace(_REFUSED, wait_ms=wait_ms or LOOK_AGAIN_MS), new.keys)
+
+    async def wait_for(self, n: int) -> int:
+        """Wait until a part of a batch may be run again: return how many of its ``n`` jobs, now.
+
+        Fewer only where the limit was lowered below the batch.
+        """
+        while self.is_on:
+            tokens = await self.reserve(n, step=n)
+            if tokens.left and self._are_in_time(tokens):
+                return tokens.left
+            self.give_back(tokens, tokens.left)
+            await asyncio.sleep(max(tokens.wait_s, SLACK_MS / 1000))
+        return n
+
+    def is_usable(self, tokens: Tokens, *, spare_s: float) -> bool:
+        """Whether tokens are of the limit in force now, with so much time left to start jobs."""
+        is_present = tokens.grant is _UNLIMITED or tokens.keys == self._limit_keys
+        return is_present and tokens.start_by - time.monotonic() >= spare_s
 
     def give_back(self, tokens: Tokens, n: int) -> None:
         """Give back ``n`` tokens that started no job, with others of this turn of the loop."""
-        if n <= 0 or tokens.grant is _UNLIMITED:
+        if n <= 0 or not tokens.grant.count:  # without a limit, or given back before
             return
         _, before = self._refunds.get(id(tokens), (tokens, 0))
         self._refunds[id(tokens)] = (tokens, before + n)
@@ -148,15 +170,20 @@ class Limiter:
 
     def unused(self, job: HeldJob) -> None:
         """Give back the token of a job that was let go before it started."""
-        tokens, job.tokens = job.tokens, None
-        self.give_back(tokens, 1)
+        tokens = job.take_tokens()
+        if tokens is not None:
+            self.give_back(tokens, 1)
 
-    async def end(self) -> None:
-        """Wait a moment for what is given back to arrive; after a period it is free anyway."""
+    async def refunded(self) -> None:
+        """Wait for what is given back to arrive, for a moment."""
         if self._is_due:
             self._send_refunds()
         if self._refunding:
             await asyncio.wait(self._refunding, timeout=END_S)
+
+    async def end(self) -> None:
+        """Give back what is left; after a period it is free anyway."""
+        await self.refunded()
         for refund in self._refunding:
             refund.cancel()
 
@@ -198,6 +225,16 @@ class Limiter:
     ) -> None:
         if n and bus.wants(kind):
             bus.publish(kind(self._keys.queue, keys.key, n, grant.at_ms))
+
+    def _are_in_time(self, tokens: Tokens) -> bool:
+        """Whether tokens that have just come may start jobs; say so once in a row if not."""
+        left_s = tokens.start_by - time.monotonic()
+        if left_s < 0 and not self._is_slow:
+            took_ms = round(SLACK_MS - left_s * 1000)
+            extra = {"queue": self._keys.queue, "took_ms": took_ms, "most_ms": SLACK_MS}
+            logger.warning("rate_limit_slow", extra=extra)
+        self._is_slow = left_s < 0
+        return not self._is_slow
 
     def _take_lane(self) -> Lane:
         last = self._lanes.pop() if self._lanes else Lane(secrets.token_hex(8), 0)
