@@ -1,7 +1,8 @@
-"""Send ten thousand e-mails through Flume, and kill a worker on the way: `make demo`.
+"""Send ten thousand e-mails through Flume, limited, batched and paused, and kill a worker.
 
-What you would do by hand in five terminals: start a Valkey, an SMTP server and `flume worker`,
-run an app that enqueues, start `flume dev pipeline.yaml --until-empty`, and then `kill -9`.
+What `make demo` does is what you would do by hand in a few terminals: start a Valkey, an SMTP
+server and two `flume worker`, run an app that enqueues, start `flume dev` with all pipelines, type
+`flume pause` and `flume resume`, and then `kill -9`.
 """
 
 from __future__ import annotations
@@ -14,23 +15,15 @@ from pathlib import Path
 
 from rich.console import Console, Group
 
-import addresses
-from app.jobs import send_email
-from crew import Child, ChildFailedError, Crew, MailServer
+from crew import ChildFailedError, Crew
 from flume import Client
 from flume.local.server import embedded_server
 from picture import Film
 from screen import Screen
+from story import Story
 from summary import Summary
-from watch import Watch
 
-TITLE = "e-mails, two workers, one of them gets kill -9"
-MOODS = "says 451 (not now) to 3 % of the addresses and 550 (never) to 1 %"
-QUEUE = "email"
-DEV = ("dev", "pipeline.yaml", "--until-empty")
-WORKER = ("worker", "-f", "pipeline.yaml")
-KILL_AT = 0.25  # of the mail: early, so that the rest runs while the dead worker's lease ends
-KILL_LATEST = 0.6  # of the mail, where the other worker is slow to come
+TITLE = "e-mails: one rate limit for two pipelines, batches, a pause, and kill -9"
 
 
 def main() -> int:
@@ -77,71 +70,12 @@ def run(screen: Screen, folder: Path, mails: int) -> Summary:
     ):
         screen.introduce("Valkey", f"embedded, {url}")
         crew.environment["FLUME_REDIS_URL"] = url
-        demo = Demo(screen, crew, client)
-        doomed = demo.start_worker("worker 1", *WORKER)
-        demo.watch.until(lambda: demo.watch.is_live(doomed.pid))
-        demo.enqueue(folder / "addresses.csv", mails)
-        survivor = demo.start_worker("worker 2", *DEV)
-        demo.watch.until(lambda: demo.is_time_to_kill(survivor))
-        demo.kill(doomed)
-        demo.watch.until(lambda: demo.watch.share == 1 or survivor.exit_code == 0)
-        seconds = screen.seconds()
-        demo.watch.until(lambda: survivor.exit_code == 0)
-        return demo.summary(seconds)
-
-
-class Demo:
-    """The steps of the demo."""
-
-    def __init__(self, screen: Screen, crew: Crew, client: Client) -> None:
-        self._screen = screen
-        self._crew = crew
-        self._client = client
-        self._queue = client.queue(QUEUE)
-        self._mail = MailServer(crew)
-        self.watch = Watch(screen, crew, self._mail, self._queue)
-        self.watch.until(self._mail.is_listening)
-        crew.environment |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self._mail.port)}
-        screen.introduce("SMTP server", f"127.0.0.1:{self._mail.port}, {MOODS}")
-
-    def start_worker(self, name: str, *command: str) -> Child:
-        worker = self._crew.start(name, "-m", "flume", *command)
-        self._screen.introduce(name, f"flume {' '.join(command)}")
-        return worker
-
-    def enqueue(self, csv: Path, mails: int) -> None:
-        csv.write_text(addresses.as_csv(), encoding="utf-8")
-        people = addresses.read(csv)[:mails]
-        self.watch.begin(len(people))
-        jobs = [send_email.job(address, name=name) for name, address in people]
-        self._client.enqueue_many(QUEUE, jobs)
-        self._screen.happened(f"{len(jobs):,} jobs enqueued in {self._screen.seconds():.2f} s")
-
-    def is_time_to_kill(self, other: Child) -> bool:
-        share = self.watch.share
-        return share > KILL_LATEST or (share > KILL_AT and self.watch.is_live(other.pid))
-
-    def kill(self, worker: Child) -> None:
-        worker.kill()
-        self._screen.introduce(worker.name, f"flume {' '.join(WORKER)}", mark="[red]✗[/]")
-        self._screen.happened(f"{worker.name} [red]killed with -9[/]")
-
-    def summary(self, seconds: float) -> Summary:
-        """Return what came of it: from Redis, and from the SMTP server once it has ended."""
-        tally = self._mail.end()
-        self.watch.look()
-        counts = self._queue.counts()
-        return Summary(
-            enqueued=self.watch.total,
-            sent=tally["sent"],
-            sent_twice=tally["twice"],
-            refused=tally["refused"],
-            dead=counts.dead,
-            retried=counts.totals.get("retried", 0),
-            taken_back=counts.totals.get("reclaimed", 0),
-            left=counts.ready + counts.running + counts.retrying + counts.scheduled,
-            seconds=seconds,
-        )
+        story = Story(screen, crew, client, folder, mails)
+        story.start_workers()
+        story.enqueue()
+        story.pause()
+        story.kill()
+        return story.finish()
 
 
 if __name__ == "__main__":

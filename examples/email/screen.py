@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -21,7 +22,18 @@ from picture import Film
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_STEP = 0.25  # seconds that a bar of the curve stands for
 RATE_OVER = 1.0  # seconds that jobs a second are taken over
+NOTE_WIDTH = 34  # so that the bars keep their length
 PLAIN_STEP = 1.0  # seconds between two lines where there is no terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How far one pipeline is."""
+
+    name: str
+    done: int
+    total: int
+    paused: tuple[datetime, str] | None = None  # since when, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,8 @@ class State:
     retrying: int = 0
     waiting: int = 0
     running: int = 0
+    lanes: tuple[Lane, ...] = ()
+    starts: int = 0  # in the last window of the rate limit
 
     @property
     def done(self) -> int:
@@ -86,6 +100,7 @@ class Screen:
         self._pace = Pace()
         self._next_line = 0.0
         self._live: Live | None = None
+        self.notes: dict[str, str] = {}  # what is said beside a pipeline; {starts} is filled in
 
     def __enter__(self) -> Screen:
         if self._console.is_terminal:
@@ -133,8 +148,10 @@ class Screen:
         self._pace.note(state.done)
         if self._live is None and self.seconds() >= self._next_line:
             self._next_line = self.seconds() + PLAIN_STEP
-            counts = "  ".join(f"{value:,} {name}" for name, value, _ in self._counts())
-            self._console.print(f"{self.seconds():6.1f} s  {counts}", soft_wrap=True)
+            counts = [f"{value:,} {name}" for name, value, _ in self._counts()]
+            paused = [f"{lane.name} {_pause(lane)}" for lane in state.lanes if lane.paused]
+            line = "  ".join([f"{self.seconds():6.1f} s", *counts, *paused])
+            self._console.print(line, soft_wrap=True, markup=False)
         self._draw()
 
     def render(self) -> RenderableType:
@@ -144,7 +161,7 @@ class Screen:
             cast.add_row(f" {mark}", f"[bold]{name}[/]", escape(about))
         parts: list[RenderableType] = [Text(f" {self._title}", style="bold"), "", cast]
         if self._state.total:
-            parts += ["", self._bar(), self._count_line(), Padding(self._pace, (0, 1))]
+            parts += ["", self._bars(), "", self._count_line(), Padding(self._pace, (0, 1))]
         if self._events:
             parts += ["", *self._events]
         return Group(*parts)
@@ -155,16 +172,26 @@ class Screen:
         if self._film is not None:
             self._film.shoot(self.render())
 
-    def _bar(self) -> Table:
-        state = self._state
-        bar = Table.grid(padding=(0, 1), expand=True)
-        bar.add_column()
-        bar.add_column(ratio=1)
-        bar.add_column(width=6)
-        share = int(100 * state.done / state.total)  # down: 100 % is when all is done
-        filled = ProgressBar(state.total, state.done, complete_style="green")
-        bar.add_row("", filled, f"{share:3} %")
-        return bar
+    def _bars(self) -> Table:
+        bars = Table.grid(padding=(0, 1), expand=True)
+        for ratio in (None, None, 1, None, None):
+            bars.add_column(ratio=ratio, no_wrap=True)
+        for lane in self._state.lanes:
+            filled = ProgressBar(
+                max(1, lane.total),
+                lane.done,
+                complete_style="yellow" if lane.paused else "green",
+                finished_style="green",
+            )
+            done = Text(f"{lane.done:6,} of {lane.total:,}")
+            bars.add_row("", f"{lane.name:11}", filled, done, self._note(lane))
+        return bars
+
+    def _note(self, lane: Lane) -> Text:
+        if lane.paused:
+            return Text(f"{_pause(lane):{NOTE_WIDTH}}", style="yellow")
+        note = self.notes.get(lane.name, "").format(starts=self._state.starts)
+        return Text(f"{note:{NOTE_WIDTH}}", style="dim")
 
     def _count_line(self) -> Text:
         counts = (
@@ -182,3 +209,10 @@ class Screen:
             yield "running", state.running, "cyan"
             yield "waiting", state.waiting, ""
             yield "a second", round(self._pace.rate()), "bold"
+
+
+def _pause(lane: Lane) -> str:
+    if lane.paused is None:
+        return ""
+    since, reason = lane.paused
+    return f"paused since {since.astimezone():%H:%M:%S}: {reason}"

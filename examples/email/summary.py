@@ -1,4 +1,4 @@
-"""The end of the demo: numbers that must add up, from two who counted apart."""
+"""The end of the demo: numbers that must add up, from three who counted apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of the mail: the SMTP server counted mail, Redis counted jobs."""
+    """What came of it: the SMTP server counted mail, Redis jobs, and the handlers their starts."""
 
     enqueued: int
     sent: int  # SMTP: addresses that got their mail
@@ -20,6 +20,15 @@ class Summary:
     retried: int  # Redis
     taken_back: int  # Redis: jobs of the killed worker
     left: int  # Redis: jobs that are neither done nor dead
+    limit: int  # manifest: most starts in a window
+    period: int  # manifest: its length, s
+    most_starts: int  # handlers: in any window
+    batches: int  # handlers: calls
+    batched: int  # handlers: jobs in them
+    batch_size: int  # manifest: most jobs of one call
+    largest_batch: int  # handlers
+    paused_seconds: float  # from the end of `flume pause` to the call of `flume resume`
+    started_in_pause: int  # handlers: jobs of the paused pipeline
     seconds: float
 
     def mistakes(self) -> list[str]:
@@ -32,7 +41,15 @@ class Summary:
                 f"{self.refused:,} addresses were refused, but {self.dead:,} jobs are dead"
             )
         if self.left:
-            found.append(f"{self.left:,} jobs are still in the queue")
+            found.append(f"{self.left:,} jobs are still in the queues")
+        if self.most_starts > self.limit:
+            found.append(
+                f"{self.most_starts:,} jobs started in {self.period} s, the limit is {self.limit:,}"
+            )
+        if self.largest_batch > self.batch_size:
+            found.append(f"a batch had {self.largest_batch} jobs, not {self.batch_size} at most")
+        if self.started_in_pause:
+            found.append(f"{self.started_in_pause:,} jobs of a paused queue started")
         return found
 
     def table(self) -> Table:
@@ -42,10 +59,11 @@ class Summary:
         table.add_column(min_width=13)
         table.add_column(style="dim")
 
-        def row(number: int, name: str, style: str, why: str) -> None:
-            table.add_row(Text(f"{number:,}", style=style), name, why)
+        def row(number: int | str, name: str, style: str, why: str) -> None:
+            shown = number if isinstance(number, str) else f"{number:,}"
+            table.add_row(Text(shown, style=style), name, why)
 
-        per_second = round(self.enqueued / self.seconds)
+        fill = self.batched / (self.batch_size * self.batches) if self.batches else 0.0
         row(self.enqueued, "enqueued", "bold", "from a CSV file")
         row(self.sent, "sent", "bold green", "each address once, as the SMTP server counted")
         row(self.dead, "dead", "bold red", "refused for good (550), kept with their errors")
@@ -53,11 +71,30 @@ class Summary:
         row(self.retried, "retried", "yellow", "turned away for now (451), sent later")
         row(self.taken_back, "taken back", "yellow", "from the worker that was killed with -9")
         row(self.sent_twice, "sent twice", "yellow", "that worker died between mail and report")
+        table.add_row()
         row(
-            per_second,
+            self.most_starts,
+            f"in any {self.period} s",
+            "bold cyan",
+            f"most starts seen, over all workers; the limit is {self.limit:,}",
+        )
+        row(
+            self.batches,
+            "batches",
+            "bold cyan",
+            f"of {self.batch_size} digests at most, {fill:.0%} full",
+        )
+        row(
+            f"{self.paused_seconds:.1f} s",
+            "paused",
+            "bold cyan",
+            f"{self.started_in_pause:,} digests started meanwhile",
+        )
+        row(
+            round(self.enqueued / self.seconds),
             "jobs a second",
             "bold",
-            f"{self.seconds:.1f} s; most of it is SMTP",
+            f"{self.seconds:.1f} s, which the limit sets",
         )
         return table
 
