@@ -22,7 +22,7 @@ from picture import Film
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_STEP = 0.25  # seconds that a bar of the curve stands for
 RATE_OVER = 1.0  # seconds that jobs a second are taken over
-NOTE_WIDTH = 34  # so that the bars keep their length
+NOTE_WIDTH = 40  # that of the longest, so that the bars keep their length
 PLAIN_STEP = 1.0  # seconds between two lines where there is no terminal
 
 
@@ -189,9 +189,9 @@ class Screen:
 
     def _note(self, lane: Lane) -> Text:
         if lane.paused:
-            return Text(f"{_pause(lane):{NOTE_WIDTH}}", style="yellow")
+            return Text(f" {_pause(lane):{NOTE_WIDTH}}", style="yellow")
         note = self.notes.get(lane.name, "").format(starts=self._state.starts)
-        return Text(f"{note:{NOTE_WIDTH}}", style="dim")
+        return Text(f" {note:{NOTE_WIDTH}}", style="dim")
 
     def _count_line(self) -> Text:
         counts = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import addresses
@@ -68,8 +69,8 @@ class Story:
             period_s=self._period,
         )
         screen.notes = {
-            LIMITED[0]: f"{{starts:,}} of {self._limit:,} starts in {self._period} s,",
-            LIMITED[1]: "both together",
+            LIMITED[0]: f"one limit: {self._limit:,} starts in {self._period} s",
+            LIMITED[1]: f"both, in the last {self._period} s: {{starts:,}}",
             BATCHED: f"in batches of {size}",
         }
         self._watch.until(self._mail.is_listening)
@@ -106,8 +107,8 @@ class Story:
         self._paused_ns = time.monotonic_ns()
         end_ns = self._paused_ns + round(PAUSE_SECONDS * NS)
         self._watch.until(lambda: time.monotonic_ns() >= end_ns)
-        self._resumed_ns = time.monotonic_ns()
-        self._type("resume", BATCHED)
+        self._paused_until_ns = end_ns
+        self._type("resume", BATCHED, meanwhile=self._look_at_pause)
 
     def kill(self) -> None:
         """Kill the worker of the digests while it is in the middle of some."""
@@ -144,8 +145,8 @@ class Story:
             batched=sum(batch.jobs for batch in batches),
             batch_size=self._batch_size,
             largest_batch=max((batch.jobs for batch in batches), default=0),
-            paused_seconds=(self._resumed_ns - self._paused_ns) / NS,
-            started_in_pause=between(batches, self._paused_ns, self._resumed_ns),
+            paused_seconds=(self._paused_until_ns - self._paused_ns) / NS,
+            started_in_pause=between(batches, self._paused_ns, self._paused_until_ns),
             seconds=seconds,
         )
 
@@ -156,12 +157,20 @@ class Story:
         self._watch.until(lambda: self._watch.is_live(queue, worker.pid))
         return worker
 
-    def _type(self, *command: str) -> None:
+    def _type(self, *command: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Run a flume command, as one would in another terminal."""
         child = self._crew.start(command[0], "-m", "flume", *command)
-        self._watch.until(lambda: child.exit_code == 0)
+        while child.exit_code != 0:
+            meanwhile()
+            self._watch.step()
         words = [f'"{word}"' if " " in word else word for word in command]
         self._screen.happened(f"[yellow]{_line(*words)}[/]")
+
+    def _look_at_pause(self) -> None:
+        """Note that until now the pause was in force, if it is still."""
+        now_ns = time.monotonic_ns()  # before the question: the answer is younger
+        if self._queues[BATCHED].pauses():
+            self._paused_until_ns = now_ns
 
 
 def _line(*command: str) -> str:

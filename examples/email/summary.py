@@ -27,7 +27,7 @@ class Summary:
     batched: int  # handlers: jobs in them
     batch_size: int  # manifest: most jobs of one call
     largest_batch: int  # handlers
-    paused_seconds: float  # from the end of `flume pause` to the call of `flume resume`
+    paused_seconds: float  # from the end of `flume pause` until the pause was last seen
     started_in_pause: int  # handlers: jobs of the paused pipeline
     seconds: float
 
@@ -82,7 +82,7 @@ class Summary:
             self.batches,
             "batches",
             "bold cyan",
-            f"of {self.batch_size} digests at most, {fill:.0%} full",
+            f"of {self.batch_size} digests at most, {100 * fill:.0f} % full",
         )
         row(
             f"{self.paused_seconds:.1f} s",

@@ -56,11 +56,15 @@ class Watch:
             ChildFailedError: If a process has ended with an error, or it takes too long.
         """
         while not condition():
-            self._crew.check()
-            if time.monotonic() > self._deadline:
-                raise ChildFailedError(f"it was not done within {LONGEST_SECONDS:g} s")
-            self.look()
-            time.sleep(LOOK_SECONDS)
+            self.step()
+
+    def step(self) -> None:
+        """Show the state of now, and let a moment pass."""
+        self._crew.check()
+        if time.monotonic() > self._deadline:
+            raise ChildFailedError(f"it was not done within {LONGEST_SECONDS:g} s")
+        self.look()
+        time.sleep(LOOK_SECONDS)
 
     def look(self) -> None:
         """Show the state of now."""

@@ -19,6 +19,7 @@ from tests.support.waiting import wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "email"
 DEMO_SECONDS = 60.0  # what the README promises
+LIMIT = 1_000  # starts in 6 s, which newsletters and receipts share
 COUNTS = (
     "enqueued",
     "sent",
@@ -28,6 +29,15 @@ COUNTS = (
     "retried",
     "taken_back",
     "left",
+    "limit",
+    "period",
+    "most_starts",
+    "batches",
+    "batched",
+    "batch_size",
+    "largest_batch",
+    "paused_seconds",
+    "started_in_pause",
     "seconds",
 )
 SVG = "{http://www.w3.org/2000/svg}"
@@ -62,7 +72,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.mark.process
 @pytest.mark.timeout(3 * DEMO_SECONDS)
-def test_ten_thousand_mails_are_sent_or_dead_within_a_minute_though_a_worker_is_killed(
+def test_ten_thousand_mails_go_out_within_a_minute_limited_batched_paused_and_with_a_worker_killed(
     start: Start,
 ) -> None:
     """The first thing that a new user sees must be true, and must not take long."""
@@ -72,18 +82,21 @@ def test_ten_thousand_mails_are_sent_or_dead_within_a_minute_though_a_worker_is_
     took = time.monotonic() - began
 
     assert code == 0, demo.output
-    numbers = {
-        name: int(number.replace(",", ""))
-        for number, name in re.findall(
-            r"^ +([\d,]+)  (enqueued|sent|dead|retried|taken back)  ", demo.output, re.M
-        )
-    }
+    numbers = summary_of(demo.output)
     assert numbers["enqueued"] == 10_000
     assert numbers["sent"] + numbers["dead"] == 10_000
     assert numbers["dead"] > 50
     assert numbers["retried"] > 200
     assert numbers["taken back"] > 0
     assert "no mail was lost" in demo.output
+    assert LIMIT / 2 < numbers["in any 6 s"] <= LIMIT
+    assert numbers["batches"] >= 715
+    fill = re.search(r"of 10 digests at most, (\d+) % full", demo.output)
+    assert fill is not None
+    assert int(fill[1]) > 80
+    assert numbers["paused"] >= 3
+    assert " 0 digests started meanwhile" in demo.output
+    assert re.search(r"digests paused since \d\d:\d\d:\d\d: provider is down", demo.output)
     assert "\x1b" not in demo.output  # plain, where nobody watches
     assert took < DEMO_SECONDS
 
@@ -129,7 +142,10 @@ def test_the_readme_s_picture_shows_ten_thousand_mails_and_loads_nothing() -> No
         ({}, None),
         ({"sent": 97}, "1 mails are neither sent nor dead"),
         ({"dead": 3, "sent": 97}, "2 addresses were refused, but 3 jobs are dead"),
-        ({"left": 4}, "4 jobs are still in the queue"),
+        ({"left": 4}, "4 jobs are still in the queues"),
+        ({"most_starts": 1_001}, "1,001 jobs started in 6 s, the limit is 1,000"),
+        ({"largest_batch": 11}, "a batch had 11 jobs, not 10 at most"),
+        ({"started_in_pause": 1}, "1 jobs of a paused queue started"),
     ],
 )
 def test_a_count_that_does_not_add_up_is_a_failure(
@@ -138,10 +154,49 @@ def test_a_count_that_does_not_add_up_is_a_failure(
     """A demo that always says "no mail was lost" shows nothing."""
     monkeypatch.syspath_prepend(EXAMPLE)
     counted = {**dict.fromkeys(COUNTS, 0), "enqueued": 100, "sent": 98, "dead": 2, "refused": 2}
+    counted |= {"limit": LIMIT, "period": 6, "most_starts": LIMIT}
+    counted |= {"batch_size": 10, "largest_batch": 10}
 
     mistakes = import_module("summary").Summary(**{**counted, **change}).mistakes()
 
     assert mistakes == ([finding] if finding else [])
+
+
+@pytest.mark.parametrize(
+    ("at_s", "most"),
+    [
+        ([], 0),
+        ([0.0, 1.0, 5.999], 3),
+        ([0.0, 1.0, 6.0], 2),
+        ([5.5, 5.9, 6.1, 11.4, 11.6], 4),  # across the ends of fixed windows
+    ],
+)
+def test_the_highest_count_is_that_of_every_window_wherever_it_begins(
+    monkeypatch: pytest.MonkeyPatch, at_s: list[float], most: int
+) -> None:
+    """Windows that begin at 0, 6 and 12 s would miss a burst across their ends."""
+    monkeypatch.syspath_prepend(EXAMPLE)
+    windows = import_module("windows")
+    starts = [windows.Start(round(at * 1e9), "newsletters", 1) for at in at_s]
+
+    assert windows.highest(starts, 6) == most
+
+
+def test_a_pause_counts_the_jobs_of_all_batches_that_start_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A single batch of ten is ten jobs that should have waited."""
+    monkeypatch.syspath_prepend(EXAMPLE)
+    windows = import_module("windows")
+    starts = [windows.Start(at_ns, "digests", 10) for at_ns in (99, 100, 199, 200)]
+
+    assert windows.between(starts, 100, 200) == 20
+
+
+def summary_of(output: str) -> dict[str, float]:
+    """Return the numbers of the summary by their names."""
+    lines = re.findall(r"^ +([\d,.]+)(?: s)?  ([a-z][a-z0-9 ]*?)  ", output, re.M)
+    return {name: float(number.replace(",", "")) for number, name in lines}
 
 
 def processes_with(folder: Path) -> list[str]:
