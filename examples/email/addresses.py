@@ -1,6 +1,7 @@
 """Ten thousand addresses, the same ones each time, at domains that are reserved for examples.
 
-Printed as CSV, or with --jobs as what `flume enqueue --from-file` reads.
+Printed as CSV, or as what `flume enqueue --from-file` reads: with --jobs for a handler that takes
+address and name, with --digests for the batch handler, which takes the address.
 """
 
 from __future__ import annotations
@@ -40,12 +41,17 @@ def read(path: Path) -> list[tuple[str, str]]:
         return [(row["name"], row["address"]) for row in csv.DictReader(file)]
 
 
-def as_jobs() -> str:
+def as_jobs(*, with_names: bool) -> str:
     """Return the arguments of ten thousand jobs, as JSON lines."""
-    rows = csv.DictReader(as_csv().splitlines())
-    calls = [{"args": [row["address"]], "kwargs": {"name": row["name"]}} for row in rows]
-    return "".join(f"{json.dumps(call)}\n" for call in calls)
+    lines = []
+    for row in csv.DictReader(as_csv().splitlines()):
+        kwargs = {"kwargs": {"name": row["name"]}} if with_names else {}
+        lines.append(json.dumps({"args": [row["address"]], **kwargs}) + "\n")
+    return "".join(lines)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(as_jobs() if "--jobs" in sys.argv else as_csv())
+    if {"--jobs", "--digests"} & set(sys.argv):
+        sys.stdout.write(as_jobs(with_names="--jobs" in sys.argv))
+    else:
+        sys.stdout.write(as_csv())
