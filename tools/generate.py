@@ -11,6 +11,7 @@ from importlib import import_module
 from tools.tracked import ROOT
 
 GENERATORS: Mapping[str, str] = {
+    "crds/pipelines.flume.dev.yaml": "flume.manifest.crd:crd",
     "docs/reference/pipeline.md": "flume.manifest.reference:reference",
 }
 """Path of the file → ``module:function`` that returns its text."""

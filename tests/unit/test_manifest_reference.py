@@ -9,23 +9,10 @@ from flume.manifest.describe import bounds, description, type_name
 from flume.manifest.fields import Acts
 from flume.manifest.outline import Entry, outline, rules
 from flume.manifest.reference import reference
+from tests.support.promised_fields import PROMISED
 from tools.tracked import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "pipeline.md"
-
-TABLE = """
-queue modules delivery paused maxDemand concurrency batchSize batchTimeoutMilliseconds bisect
-rateLimit.count rateLimit.periodSeconds rateLimit.key
-retry.maxRetries retry.backoffInitialSeconds retry.backoffMaxSeconds maxCrashes
-timeoutSeconds leaseSeconds deadLetter.maxJobs deadLetter.maxAgeSeconds replicas
-image imagePullPolicy command args env envFrom resources volumeMounts securityContext containers
-pod.labels pod.annotations pod.imagePullSecrets pod.volumes pod.nodeSelector pod.affinity
-pod.tolerations pod.topologySpreadConstraints pod.serviceAccountName pod.priorityClassName
-pod.runtimeClassName pod.securityContext pod.terminationGracePeriodSeconds
-redis.secretRef.name redis.secretRef.key redis.keyPrefix
-updateStrategy disruptionBudget deletionPolicy drainTimeoutSeconds
-"""
-"""The fields that the design promises."""
 
 
 def spec() -> dict[str, Entry]:
@@ -54,7 +41,7 @@ def test_the_package_prints_the_page_when_it_is_run() -> None:
 
 def test_all_promised_fields_exist() -> None:
     """Local mode accepts all of them, also those that only Kubernetes acts on."""
-    assert set(TABLE.split()) - set(spec()) == set()
+    assert set(PROMISED) - set(spec()) == set()
 
 
 def test_every_number_string_list_and_map_is_bounded() -> None:

@@ -4,7 +4,8 @@
 - ``fields``, ``patterns``, ``model``, ``checks``: what kinds of field and rules there are;
 - ``reading``, ``loading``: from YAML to models;
 - ``problem``, ``explain``, ``suggest``: what is wrong, in sentences;
-- ``outline``, ``reference``: all fields, as docs/reference/pipeline.md shows them.
+- ``outline``, ``describe``, ``reference``: all fields, as docs/reference/pipeline.md shows them;
+- ``schema``, ``status``, ``crd``: the same for the API server, with what the operator reports.
 
 The only part of Flume that imports pydantic, so it is imported only where a manifest is read.
 """

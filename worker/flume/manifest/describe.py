@@ -18,11 +18,20 @@ _SCALARS = {bool: "boolean", int: "integer", str: "string"}
 def description(entry: Entry) -> str:
     """Return all there is to say about a field, as the schema in the cluster carries it."""
     about = " ".join((entry.info.description or "").split())
+    if entry.acts is None:  # nobody sets it: a field of the status
+        return about
     within = bounds(entry)
-    facts = [about, f"{within[0].upper()}{within[1:]}." if within else ""]
+    native = _first(entry.metadata, FromKubernetes)
+    facts = [about, f"{native.kind} of Kubernetes." if native else ""]
+    facts.append(f"{within[0].upper()}{within[1:]}." if within else "")
     facts.append("Required." if entry.info.is_required() else f"Default: {default(entry)}.")
-    facts.append(entry.acts.value if entry.acts else "")
+    facts.append(entry.acts.value)
     return " ".join(fact for fact in facts if fact)
+
+
+def fixed(name: str) -> str:
+    """Return the sentence that refuses a change of a field that cannot be changed."""
+    return f"{name} cannot be changed later: make another Pipeline"
 
 
 def type_name(entry: Entry) -> str:
@@ -89,8 +98,8 @@ def _bound(mark: object) -> str:
             return f"{number} items{differ if distinct is not None else ''}"
         case Entries(most):
             return f"at most {most} entries"
-        case IntOrText(pattern):
-            return WORDS[pattern]
+        case IntOrText(pattern, _, most):
+            return f"{WORDS[pattern]}, at most {most:,} as a number"
     return ""
 
 

@@ -137,6 +137,10 @@ class IntOrText:
     """A whole number from 0, or a string of a pattern: what Kubernetes calls int-or-string."""
 
     pattern: str
+    longest: int
+    """Characters of the string."""
+    most: int
+    """Greatest number."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -144,13 +148,17 @@ class IntOrText:
         return core_schema.no_info_plain_validator_function(self._check)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"x-kubernetes-int-or-string": True, "pattern": self.pattern, "minimum": 0}
+        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": self.pattern}]}
 
     def _check(self, value: Any) -> int | str:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise custom("int_or_string_type")
         if isinstance(value, str) and not re.fullmatch(self.pattern, value):
             raise PydanticKnownError("string_pattern_mismatch", {"pattern": self.pattern})
+        if isinstance(value, str) and len(value) > self.longest:
+            raise PydanticKnownError("string_too_long", {"max_length": self.longest})
         if isinstance(value, int) and value < 0:
             raise PydanticKnownError("greater_than_equal", {"ge": 0})
+        if isinstance(value, int) and value > self.most:
+            raise PydanticKnownError("less_than_equal", {"le": self.most})
         return value

@@ -52,6 +52,7 @@ class Retry(Model):
         Rule(
             reads=("backoffInitialSeconds", "backoffMaxSeconds"),
             broken=lambda initial, longest: initial > longest,
+            cel="self.backoffInitialSeconds <= self.backoffMaxSeconds",
             at="backoffInitialSeconds",
             sentence="backoffInitialSeconds must not exceed backoffMaxSeconds (600 unless set): "
             "lower the first or raise the second",

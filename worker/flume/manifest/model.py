@@ -24,6 +24,8 @@ class Rule:
     reads: tuple[str, ...]
     """Fields, by the name in the manifest, whose values are handed to ``broken``."""
     broken: Callable[..., bool]
+    cel: str
+    """The opposite of ``broken``, as the API server judges it: what must hold of ``self``."""
     sentence: str
     """What the person has to change."""
     at: str = ""

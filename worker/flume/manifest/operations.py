@@ -8,7 +8,7 @@ from flume.manifest import patterns
 from flume.manifest.fields import Default, IntOrText, Text
 from flume.manifest.model import Model, Rule
 
-PodCount = Annotated[int | str, IntOrText(patterns.PERCENT)]
+PodCount = Annotated[int | str, IntOrText(patterns.PERCENT, longest=4, most=1000)]
 
 
 class SecretRef(Model):
@@ -43,6 +43,8 @@ class UpdateStrategy(Model):
         Rule(
             reads=("maxUnavailable", "maxSurge"),
             broken=lambda missing, more: missing in (0, "0%") and more in (0, "0%"),
+            cel="(self.maxUnavailable != 0 && self.maxUnavailable != '0%') || "
+            "(self.maxSurge != 0 && self.maxSurge != '0%')",
             sentence="maxUnavailable and maxSurge must not both be 0: no pod could be replaced",
         ),
     )

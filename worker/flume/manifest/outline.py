@@ -44,17 +44,31 @@ def rules() -> Iterator[tuple[str, Rule]]:
             yield ".".join(entry.path), rule
 
 
-def _fields(model: type[Model], above: tuple[str, ...], acts: Acts | None) -> Iterator[Entry]:
+def own_fields(
+    model: type[Model], above: tuple[str, ...] = (), acts: Acts | None = None
+) -> Iterator[Entry]:
+    """Yield the fields of one object, without those inside them.
+
+    Args:
+        model: The object.
+        above: Its path.
+        acts: When a change of it acts, unless a field says otherwise.
+    """
     for name, python_name in model.names().items():
         info = model.model_fields[python_name]
         kind, metadata = bare(info.annotation, info.metadata)
         own = next((mark for mark in metadata if isinstance(mark, Acts)), acts)
         item = get_args(kind)[0] if get_origin(kind) is tuple else kind
-        path = (*above, name)
         inside = item if isinstance(item, type) and issubclass(item, Model) else None
-        yield Entry(path, info, kind, metadata, own, inside)
-        if inside is not None:
-            yield from _fields(inside, path if item is kind else (*above, f"{name}[]"), own)
+        yield Entry((*above, name), info, kind, metadata, own, inside)
+
+
+def _fields(model: type[Model], above: tuple[str, ...], acts: Acts | None) -> Iterator[Entry]:
+    for entry in own_fields(model, above, acts):
+        yield entry
+        if entry.model is not None:
+            mark = "[]" if get_origin(entry.kind) is tuple else ""
+            yield from _fields(entry.model, (*above, f"{entry.path[-1]}{mark}"), entry.acts)
 
 
 def bare(

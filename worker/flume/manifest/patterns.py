@@ -19,6 +19,7 @@ ENV_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 MOUNT_PATH = r"^[^:]+$"
 PERCENT = r"^(100|[1-9]?[0-9])%$"
 QUANTITY = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
+REASON = r"^[A-Z][A-Za-z0-9]*$"
 
 _ENDS = "starting and ending with a letter or digit"
 
@@ -36,5 +37,6 @@ WORDS = {
     MOUNT_PATH: "a path without ':'",
     PERCENT: "a number of pods, or a share such as 25%",
     QUANTITY: "an amount such as 500m, 2 or 256Mi",
+    REASON: "a word such as QueueConflict",
 }
 """Pattern → what it allows."""

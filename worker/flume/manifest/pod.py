@@ -16,7 +16,8 @@ ANNOTATIONS = 262_144
 LONGEST_ARGUMENT = 131_072
 
 LabelValue = Annotated[str, Text(63, patterns.LABEL_VALUE)]
-Quantity = Annotated[int | str, IntOrText(patterns.QUANTITY)]
+# A number without a suffix is at most 1 Pi, in bytes where it is memory.
+Quantity = Annotated[int | str, IntOrText(patterns.QUANTITY, longest=32, most=2**50)]
 
 
 class EnvVar(Passed):
@@ -37,6 +38,7 @@ class EnvVar(Passed):
         Rule(
             reads=("value", "valueFrom"),
             broken=lambda value, source: value is not None and source is not None,
+            cel="!has(self.value) || !has(self.valueFrom)",
             sentence="set value or valueFrom, not both",
         ),
     )
@@ -148,12 +150,14 @@ class Pod(Model):
         Rule(
             reads=("labels",),
             broken=_is_reserved,
+            cel="!has(self.labels) || self.labels.all(k, !k.startsWith('flume.dev/'))",
             at="labels",
             sentence="labels below flume.dev/ belong to the operator: choose another prefix",
         ),
         Rule(
             reads=("annotations",),
             broken=_is_reserved,
+            cel="!has(self.annotations) || self.annotations.all(k, !k.startsWith('flume.dev/'))",
             at="annotations",
             sentence="annotations below flume.dev/ belong to the operator: choose another prefix",
         ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flume.manifest.describe import bounds, default, type_name
+from flume.manifest.describe import bounds, default, fixed, type_name
+from flume.manifest.fields import Acts
 from flume.manifest.outline import Entry, outline, rules
 
 _INTRODUCTION = """\
@@ -66,3 +67,6 @@ def _cells(entry: Entry) -> list[str]:
 def _rules() -> Iterator[str]:
     for path, rule in rules():
         yield f"- `{path}`: {rule.sentence}."
+    for entry in outline():
+        if entry.path[0] == "spec" and Acts.FIXED in entry.metadata:
+            yield f"- `{'.'.join(entry.path)}`: {fixed(entry.path[-1])} (only in a cluster)."

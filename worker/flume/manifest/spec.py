@@ -151,12 +151,14 @@ class PipelineSpec(Model):
         Rule(
             reads=("modules", "delivery"),
             broken=lambda modules, delivery: (modules is None) == (delivery is None),
+            cel="has(self.modules) != has(self.delivery)",
             sentence="set exactly one of modules (handlers in Python) and delivery (an app "
             "beside the worker)",
         ),
         Rule(
             reads=("concurrency", "maxDemand"),
             broken=lambda running, held: running is not None and running > held,
+            cel="!has(self.concurrency) || self.concurrency <= self.maxDemand",
             at="concurrency",
             sentence="concurrency must not exceed maxDemand (100 unless set): lower the first or "
             "raise the second",
@@ -164,12 +166,14 @@ class PipelineSpec(Model):
         Rule(
             reads=("delivery", "containers"),
             broken=lambda delivery, containers: delivery is not None and not containers,
+            cel="!has(self.delivery) || (has(self.containers) && size(self.containers) > 0)",
             at="containers",
             sentence="delivery.http needs the app beside the worker: add its container",
         ),
         Rule(
             reads=("containers",),
             broken=_names_worker,
+            cel="!has(self.containers) || self.containers.all(item, item.name != 'worker')",
             at="containers",
             sentence="the name worker is taken by the worker's own container: choose another",
         ),
