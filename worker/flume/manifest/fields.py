@@ -147,9 +147,6 @@ class IntOrText:
     ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._check)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": self.pattern}]}
-
     def _check(self, value: Any) -> int | str:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise custom("int_or_string_type")

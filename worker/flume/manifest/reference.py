@@ -42,10 +42,16 @@ Across fields, with defaults filled in:
 
 """
 
+_CHANGES = """
+In a cluster, between what was applied before and what is applied now:
+
+"""
+
 
 def reference() -> str:
     """Return the text of docs/reference/pipeline.md."""
-    return _INTRODUCTION + "\n".join(_table()) + "\n" + _RULES + "\n".join(_rules()) + "\n"
+    parts = ((_INTRODUCTION, _table()), (_RULES, _rules()), (_CHANGES, _changes()))
+    return "".join(heading + "\n".join(lines) + "\n" for heading, lines in parts)
 
 
 def _table() -> Iterator[str]:
@@ -67,6 +73,9 @@ def _cells(entry: Entry) -> list[str]:
 def _rules() -> Iterator[str]:
     for path, rule in rules():
         yield f"- `{path}`: {rule.sentence}."
+
+
+def _changes() -> Iterator[str]:
     for entry in outline():
-        if entry.path[0] == "spec" and Acts.FIXED in entry.metadata:
-            yield f"- `{'.'.join(entry.path)}`: {fixed(entry.path[-1])} (only in a cluster)."
+        if entry.path[0] == "spec" and entry.acts is Acts.FIXED:
+            yield f"- `{'.'.join(entry.path)}`: {fixed(entry.path[-1])}."
