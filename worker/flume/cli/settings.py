@@ -91,6 +91,7 @@ def fields(
                 "flags": record_of(worker).get("flags") or {},
                 "problem": record_of(worker).get("settings_problem") or None,
                 "waiting": bool(record_of(worker).get("awaits_settings")),
+                "limit": _limit_of(worker),
             }
             for worker in workers
         ],
@@ -128,7 +129,38 @@ def _rows(
             flags = record_of(worker).get("flags")
             if isinstance(flags, dict) and name in flags:
                 rows.append(["", _shown(flags[name]), Cell(f"flag of {worker.id}", "yellow")])
+        stricter = _stricter_limit(workers) if name == "rate_limit" else None
+        if stricter is not None:
+            rows.append(["", _shown(stricter), Cell("in force: another pipeline's", "yellow")])
     return rows
+
+
+def _stricter_limit(workers: Sequence[WorkerInfo]) -> dict[str, Any] | None:
+    """Return the limit that another pipeline's settings impose, as a worker was told last."""
+    for worker in workers:
+        limit = _limit_of(worker)
+        if limit is not None and limit["is_mismatch"]:
+            return limit
+    return None
+
+
+def _limit_of(worker: WorkerInfo) -> dict[str, Any] | None:
+    """Return the limit that a worker goes by; its record may be any version's."""
+    match record_of(worker).get("limit_in_force"):
+        case {
+            "key": str(key),
+            "count": int(count),
+            "period_s": int() | float() as period_s,
+            "is_mismatch": bool(is_mismatch),
+        }:
+            key = "" if key.startswith("@") else key  # it is the queue's own
+            return {
+                "key": key or None,
+                "count": count,
+                "period_s": period_s,
+                "is_mismatch": is_mismatch,
+            }
+    return None
 
 
 def _worker_row(worker: WorkerInfo, record: SettingsRecord | None, problem: str) -> Row:
@@ -158,7 +190,7 @@ def _shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case {"count": count, "period_s": period, "key": key}:
-            return f"{count:,} in {period:,} s" + (f", key {key}" if key else "")
+            return f"{count:,} in {period:,g} s" + (f", key {key}" if key else "")
         case int() | float():
             return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
     return str(value)
