@@ -94,17 +94,18 @@ class _Shared(Group):
     The first job is the leader's; each other one has a waiting caller in the same order.
     """
 
-    __slots__ = ("_waiting", "has_turn")
+    __slots__ = ("_loop", "_waiting", "has_turn")
 
     def __init__(self) -> None:
         super().__init__()
         self.has_turn = False
         """Its leader waits for nobody any more."""
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[bool]] = []
 
     def join(self) -> asyncio.Future[bool]:
         """Return the answer to come for the job that is added next."""
-        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[bool] = self._loop.create_future()
         self._waiting.append(answered)
         return answered
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -97,7 +98,13 @@ def new_id() -> str:
         except IndexError:
             _tails.extend(_draw_tails())
             continue  # another thread may have taken them all
-        return f"{time.time_ns() // 1_000_000:012x}{tail}"
+        return _head(time.time_ns() // 1_000_000) + tail
+
+
+@lru_cache(maxsize=1)
+def _head(ms: int) -> str:
+    """Return how the ids of one millisecond begin: many are drawn in each."""
+    return f"{ms:012x}"
 
 
 def new_ids(count: int) -> Iterator[str]:

@@ -162,12 +162,12 @@ def as_job(handler: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Job:
         HandlerError: If it is none of them.
         NameRefusedError: If the name cannot name a handler.
     """
+    if isinstance(handler, (Handler, Ref)):
+        return handler.job(*args, **kwargs)
     if isinstance(handler, str):
         return ref(handler).job(*args, **kwargs)
-    if not isinstance(handler, Handler | Ref):  # from code that no type checker has seen
-        name = getattr(handler, "__qualname__", repr(type(handler)))
-        raise HandlerError(f"{name} is no handler: put @handler above the function.")
-    return handler.job(*args, **kwargs)
+    name = getattr(handler, "__qualname__", repr(type(handler)))  # no type checker has seen it
+    raise HandlerError(f"{name} is no handler: put @handler above the function.")
 
 
 def plan(
