@@ -74,7 +74,7 @@ class Batcher(Fetcher):
             return
         due = time.monotonic() + self._closes_ms / 1000 + LATER_S
         await self._pause(min(due - time.monotonic(), LOOK_EVERY_S))
-        left = min(due - time.monotonic(), BLOCK_S / 2)  # live settings may close it earlier
+        left = min(due - time.monotonic(), BLOCK_S / 4)  # live settings may close it earlier
         if left > 0 and not self.stopping.is_set():
             # Its end is kept here: a server ends a block when its own timer comes round.
             await self._pause_with(self._marker, left)

@@ -32,9 +32,10 @@ T = TypeVar("T")
 CLAIM_AT_ONCE = 500
 """Jobs in one claim: more does not pay (the figures of the decision on claims), and bounds the
 time one script runs (about 2 ms)."""
-BLOCK_S = 2.0
+BLOCK_S = 4.0
 """Longest wait for a marker before the lists are looked at again; a marker can be lost with the
-connection that took it.  An idle worker makes one call for this and one for the look."""
+connection that took it.  An idle worker makes one call for this and one for the look, for each of
+up to four kinds of handlers: with the heartbeat's two a second that stays below 5 calls a second."""
 NO_CHANGE = "0-0"
 """Before the first change of a queue's pauses."""
 REFUSED_WAIT_S = (2.5, 5.0)
@@ -324,9 +325,8 @@ class Fetcher:
 
     async def _marker(self) -> None:
         """Take the marker of one of the lists: who takes it looks at them."""
-        seconds = (
-            2 * BLOCK_S if self._allowance.is_limited else BLOCK_S
-        )  # a look is twice the calls
+        is_limited = self._allowance.is_limited  # then a look takes twice the calls
+        seconds = 2 * BLOCK_S if is_limited else BLOCK_S
         await self._link.connections.block(
             "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
         )
