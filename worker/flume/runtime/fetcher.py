@@ -35,7 +35,7 @@ time one script runs (about 2 ms)."""
 BLOCK_S = 4.0
 """Longest wait for a marker before the lists are looked at again; a marker can be lost with the
 connection that took it.  An idle worker makes one call for this and one for the look, for each of
-up to four kinds of handlers: with the heartbeat's two a second that stays below 5 calls a second."""
+up to four kinds of handlers: with two a second of the heartbeat, below 5 calls a second."""
 NO_CHANGE = "0-0"
 """Before the first change of a queue's pauses."""
 REFUSED_WAIT_S = (2.5, 5.0)
