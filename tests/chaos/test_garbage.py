@@ -17,6 +17,7 @@ from flume.commands.command import text
 from flume.connection import SyncConnections
 from flume.errors import ForeignDataError
 from flume.keys import Keys, queues_key
+from flume.runtime.fetcher import BLOCK_S
 from tests.chaos.stage import MODULE, Stage, events
 from tests.chaos_app import jobs
 from tests.support.garbage import VALUES, spoil
@@ -50,8 +51,9 @@ KINDS = {
 """Every key of a queue: each test has a queue for each, and spoils that key in it."""
 HARMLESS = {"alone", "dead", "retrying", "scheduled", "senders", "settings", "unique", "unique_of"}
 """Keys whose garbage a worker that only claims and completes may never meet."""
-BEATS = 8
-"""Of another queue's worker, until what garbage does to leases has shown: two leases."""
+BEATS = round(2 * BLOCK_S) + 4
+"""Of another queue's worker, two a second, until what garbage does has shown: a worker that is
+blocked looks again, and a lease of two seconds lapses."""
 LINES = 15
 """Most log lines of a queue: its worker says what is wrong, and does not say it each time."""
 
