@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,18 @@ def test_cut_connections_lose_nothing_and_double_nothing(stage: Stage, cuts: int
     assert proxy.cuts >= cuts
     assert set(stage.ends()) == ids | failing
     assert stage.total("enqueued") == stage.total("completed") == len(ids | failing)
+    assert _retried(stage) == Counter(failing)
     assert stage.total("retried") == len(failing)
     assert stage.total("buried") == stage.total("reclaimed") == 0
-    assert {stage.starts()[job_id] for job_id in ids} == {1}
-    assert {stage.starts()[job_id] for job_id in failing} == {2}
+    assert stage.starts() == dict.fromkeys(ids, 1) | dict.fromkeys(failing, 2)
     assert all(worker.returncode is None for worker in stage.workers)
+
+
+def _retried(stage: Stage) -> Counter[str]:
+    """Return how often each job failed and was to run again, as the workers say."""
+    lines = [line for worker in stage.workers for line in events(worker, "job_retried")]
+    assert {line["error_type"] for line in lines} == {"RuntimeError"}, lines
+    return Counter(line["job_id"] for line in lines)
 
 
 def _enqueue_until(stage: Stage, proxy: Proxy, cuts: int) -> tuple[set[str], set[str]]:

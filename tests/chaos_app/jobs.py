@@ -22,8 +22,12 @@ LOOK_SECONDS = 0.05
 
 @cache
 def ledger() -> redis.Redis:
-    """Return the server in which runs are noted."""
-    return redis.Redis.from_url(os.environ["CHAOS_LEDGER"])
+    """Return the server in which runs are noted.
+
+    It waits for as long as a loaded machine takes: after a timeout (5 s unless set) the client
+    would note a run twice, or fail a job that did nothing wrong.
+    """
+    return redis.Redis.from_url(os.environ["CHAOS_LEDGER"], socket_timeout=None)
 
 
 @contextmanager

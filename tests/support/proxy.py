@@ -59,7 +59,7 @@ class Proxy:
     def __init__(self, target: int, *, seed: int = 0) -> None:
         self.target = target
         self.cuts = 0
-        """Connections cut so far."""
+        """Connections cut so far; counted when that is drawn, for a client may leave before it."""
         self._rng = Random(seed)
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
@@ -223,14 +223,13 @@ class Proxy:
                 with self._lock:
                     length = self._rng.randrange(1, len(data))
                 target.sendall(data[:length])
-        with self._lock:
-            self.cuts += 1
         link.cut()
 
     def _draw_request(self) -> Fate:
         with self._lock:
             if self._replies_to_drop > 0:
                 self._replies_to_drop -= 1
+                self.cuts += 1
                 return Fate.SWALLOW_REPLY
             if not self._is_cut():
                 return Fate.PASS
@@ -244,6 +243,7 @@ class Proxy:
         if self._cuts_left <= 0 or self._rng.random() >= self._share:
             return False
         self._cuts_left -= 1
+        self.cuts += 1
         return True
 
 
