@@ -13,7 +13,7 @@ import pytest
 
 from flume import Client
 from flume.errors import ConfigurationError
-from flume.runtime.health import HealthServer
+from flume.health import HealthServer
 from tests.support.probing import Probe, lines_of, probe_of
 from tests.support.processes import REPOSITORY, running, spawn_worker
 from tests.support.servers import Server, free_port
@@ -188,7 +188,7 @@ def test_metrics_that_cannot_be_made_are_an_error_and_not_a_trace(
     wait_until(lambda: caplog.records)
     server.stop()
 
-    assert (status, text) == (500, "see the worker's log\n")
+    assert (status, text) == (500, "see the log\n")
     assert [record.getMessage() for record in caplog.records] == ["health_failed"]
     assert capfd.readouterr() == ("", "")
 

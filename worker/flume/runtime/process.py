@@ -11,10 +11,10 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from flume.health import Answer, HealthServer, Pulse
 from flume.origin import place_of
 from flume.runtime.depths import QueueCollector
 from flume.runtime.emptied import stop_when_empty
-from flume.runtime.health import Answer, HealthServer, Pulse
 from flume.runtime.metrics import WorkerCollector
 from flume.runtime.worker import Worker, WorkerConfig
 

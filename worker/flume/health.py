@@ -1,7 +1,7 @@
 """HTTP for probes and Prometheus: /startupz, /healthz, /readyz, /metrics.
 
-A thread of its own answers, so that a handler that blocks the event loop is seen and not taken
-for a dead process at once.
+A thread of its own answers, so that a blocked event loop is seen and not taken for a dead process
+at once.  Worker and operator share it; what the pages mean is theirs.
 """
 
 from __future__ import annotations
@@ -34,10 +34,16 @@ class Pulse:
 
     Args:
         bound_s: A loop that has not turned for this long is taken for dead.
+        loop: What to call it.
+        blocker: What may hold it up.
     """
 
-    def __init__(self, bound_s: float) -> None:
+    def __init__(
+        self, bound_s: float, *, loop: str = "the event loop", blocker: str = "a handler"
+    ) -> None:
         self._bound_s = bound_s
+        self._loop = loop
+        self._blocker = blocker
         self._last = time.monotonic()
 
     async def run(self) -> None:
@@ -50,7 +56,10 @@ class Pulse:
         """Return whether the loop turns, and a word on it."""
         still = time.monotonic() - self._last
         if still > self._bound_s:
-            return False, f"the event loop has not turned for {still:.1f} s: a handler blocks it"
+            return (
+                False,
+                f"{self._loop} has not turned for {still:.1f} s: {self._blocker} blocks it",
+            )
         return True, "ok"
 
 
@@ -136,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = page()
         except Exception:
-            self._send(500, b"see the worker's log\n", "text/plain; charset=utf-8")
+            self._send(500, b"see the log\n", "text/plain; charset=utf-8")
             raise
         self._send(*answer)
 
