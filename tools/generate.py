@@ -11,6 +11,9 @@ from importlib import import_module
 from tools.tracked import ROOT
 
 GENERATORS: Mapping[str, str] = {
+    "charts/flume/README.md": "tools.chart:readme",
+    "charts/flume/templates/crd.yaml": "tools.chart:crd_template",
+    "charts/flume/values.schema.json": "tools.chart:schema",
     "crds/pipelines.flume.dev.yaml": "flume.manifest.crd:crd",
     "docs/reference/pipeline.md": "flume.manifest.reference:reference",
 }

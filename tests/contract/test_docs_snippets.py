@@ -21,7 +21,7 @@ from tools.tracked import ROOT, tracked_files
 PAGES = [
     read_page(path)
     for path in tracked_files(".md")
-    if path.parent.name in {ROOT.name, "guide", "email"}
+    if path.parent.name in {ROOT.name, "guide", "runbooks", "email"}
 ]
 GUIDES = [page for page in PAGES if page.files and page.path.name != "testing.md"]
 """Pages with code; those of testing are run as tests."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import generate, links, lock, sizes
+from tools import chart, generate, links, lock, sizes
 
 PYPROJECT = """
 [project]
@@ -90,3 +90,41 @@ def test_a_generated_file_that_differs_is_stale() -> None:
     generators = {"no/such/file.md": "platform:python_version"}
 
     assert list(generate.stale(generators)) == ["no/such/file.md"]
+
+
+VALUES = """\
+# Not of a value: a line without a comment is between.
+
+# How many.
+# @schema {minimum: 0}
+replicas: 2
+log:
+  # One of two.
+  # Or none.
+  level: info
+# Written as it is.
+# @schema {additionalProperties: true}
+resources:
+  limits: {memory: 1Mi}
+# Nothing.
+labels: {}
+"""
+
+
+def test_the_comment_above_a_value_documents_and_bounds_it() -> None:
+    """The table in the chart's README and its schema are made from these."""
+    found = [(value.path, value.default, value.about) for value in chart.read_values(VALUES)]
+
+    assert found == [
+        (("replicas",), 2, "How many."),
+        (("log", "level"), "info", "One of two. Or none."),
+        (("resources",), {"limits": {"memory": "1Mi"}}, "Written as it is."),
+        (("labels",), {}, "Nothing."),
+    ]
+    assert next(chart.read_values(VALUES)).bounds == {"minimum": 0}
+
+
+def test_a_value_without_a_comment_is_refused() -> None:
+    """An undocumented value is one that nobody finds."""
+    with pytest.raises(ValueError, match=r"log\.level has no comment"):
+        list(chart.read_values("log:\n  level: info\n"))
