@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flume.connection import SyncConnections
 from flume.keys import Keys
+from tests.support.images import loaded_image
 from tests.support.leftovers import undocumented, waiting
 from tests.support.missing import require
 from tests.support.proxy import Proxy
 from tests.support.rig import Rig
 from tests.support.servers import KINDS, Server, running_server
 
+if TYPE_CHECKING:
+    from tests.support.clusters import Cluster, Namespace
+
+CLUSTER_TEST_SECONDS = 120.0  # without the cluster's start, which has bounds of its own
+
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a server, so that no test forgets to."""
+    """Mark what uses a server or a cluster, so that no test forgets to; clusters come last.
+
+    A cluster takes a tenth of a processor even at rest, and others measure times.
+    """
     for item in items:
-        if "servers" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "servers" in fixtures:
             item.add_marker("server")
+        if "clusters" in fixtures:
+            item.add_marker("cluster")
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(CLUSTER_TEST_SECONDS, func_only=True))
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -31,6 +49,61 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
     for reason, count in reasons.items():
         terminalreporter.write_line(f"SKIPPED {count} tests: {reason}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def clusters(
+    request: pytest.FixtureRequest, k8s_manager: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[Cluster]]:
+    """Return what makes a cluster of its own, for a test that breaks one; minutes are its scale.
+
+    ``--k8s-kubeconfig FILE`` uses the cluster of that file instead, which is left as it is.
+    """
+    borrowed = request.config.getoption("k8s_kubeconfig")
+    require(*(("kubectl",) if borrowed else ("docker", "kind", "kubectl")))
+    from tests.support import clusters as support
+
+    numbers = iter(range(1000))
+    if not borrowed:
+        support.delete_abandoned_clusters()
+
+    def make() -> AbstractContextManager[Cluster]:
+        folder = tmp_path_factory.mktemp("cluster")
+        manager = k8s_manager("external" if borrowed else "kind")()
+        if borrowed:
+            return support.borrowed_cluster(manager, Path(borrowed), folder)
+        name = f"{support.PREFIX}{os.getpid()}-{next(numbers)}"
+        return support.running_cluster(manager, folder, name=name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cluster(clusters: Callable[[], AbstractContextManager[Cluster]]) -> Iterator[Cluster]:
+    """Return the session's cluster, which knows Pipelines; tests leave it as they found it."""
+    with clusters() as made:
+        yield made
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[Namespace]:
+    """Return an empty namespace of the session's cluster."""
+    with cluster.new_namespace() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def operator_image(cluster: Cluster) -> Iterator[str]:
+    """Return the operator's image, built from this checkout and loaded into the cluster."""
+    with loaded_image("operator", cluster) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def worker_image(cluster: Cluster) -> Iterator[str]:
+    """Return the worker's image, built from this checkout and loaded into the cluster."""
+    with loaded_image("worker", cluster) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

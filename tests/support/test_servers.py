@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leftovers import documented, undocumented, waiting
-from tests.support.missing import missing
+from tests.support.missing import missing, require
 from tests.support.processes import REPOSITORY, running
 from tests.support.servers import MissingServerError, find
 from tests.support.waiting import wait_until
@@ -31,6 +31,15 @@ def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(MissingServerError, match="apt-get install redis-server"):
         find("redis")
+
+
+def test_a_missing_program_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not everybody who changes a script has a cluster's tools."""
+    monkeypatch.delenv("FLUME_TEST_REQUIRE", raising=False)
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(pytest.skip.Exception, match=r"^kind is not in PATH: install kind"):
+        require("kind")
 
 
 @pytest.mark.process

@@ -1,0 +1,187 @@
+"""Real Kubernetes clusters for the tests: kind makes them, through pytest-kubernetes.
+
+The provider's own fixture makes a cluster for each test and asks for one fixed image; here one
+cluster serves the session, and ``KIND_NODE_IMAGE`` names its image where it is set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pytest_kubernetes.options import ClusterOptions
+
+from tests.support.processes import REPOSITORY
+from tests.support.programs import call
+
+CRDS = REPOSITORY / "crds"
+PREFIX = "flume-test-"  # and the id of the process that made it
+
+START_SECONDS = 240.0  # a slow machine that pulls the node image takes minutes
+ASK_SECONDS = 60.0
+LOAD_SECONDS = 240.0  # two images of some hundred megabytes each
+
+
+class RefusedError(Exception):
+    """kubectl ended with an error, whose text this is."""
+
+
+class Cluster:
+    """A running cluster, asked through kubectl.
+
+    Args:
+        manager: Of pytest-kubernetes, with a cluster behind it.
+        name: What kind calls it.
+    """
+
+    def __init__(self, manager: Any, name: str) -> None:
+        self._manager = manager
+        self.name = name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """File for clients other than this one."""
+        return Path(self._manager.kubeconfig)
+
+    @property
+    def node(self) -> str:
+        """Container of the control plane, for ``docker exec`` and ``docker restart``."""
+        return f"{self.name}-control-plane"
+
+    def kubectl(self, *arguments: str, timeout: float = ASK_SECONDS) -> str:
+        """Run kubectl and return what it prints.
+
+        Raises:
+            RefusedError: If it ends with an error.
+        """
+        quoted = [shlex.quote(argument) for argument in arguments]  # they pass a shell
+        try:
+            return str(self._manager.kubectl(quoted, as_dict=False, timeout=timeout))
+        except RuntimeError as error:
+            raise RefusedError(str(error).strip()) from None
+
+    def load_images(self, *images: str) -> None:
+        """Copy images from the Docker engine into the node; use pull policy IfNotPresent."""
+        call("kind", "load", "docker-image", *images, "--name", self.name, timeout=LOAD_SECONDS)
+
+    @contextlib.contextmanager
+    def new_namespace(self) -> Iterator[Namespace]:
+        """Make a namespace that pods can be made in; it is deleted in the background."""
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        self.kubectl("create", "namespace", name)
+        try:
+            # Before that, a pod is refused.
+            account = ("serviceaccount/default", "--namespace", name)
+            self.kubectl("wait", "--for=create", *account, "--timeout=30s")
+            yield Namespace(self, name)
+        finally:
+            self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+class Namespace:
+    """A namespace of a cluster, asked through kubectl."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    def kubectl(self, *arguments: str, timeout: float = ASK_SECONDS) -> str:
+        """Run kubectl in this namespace and return what it prints.
+
+        Raises:
+            RefusedError: If it ends with an error.
+        """
+        return self.cluster.kubectl("--namespace", self.name, *arguments, timeout=timeout)
+
+    def apply(self, manifest: str, *options: str) -> str:
+        """Run ``kubectl apply`` with a file that holds ``manifest``, and return what it prints."""
+        file = self.cluster.kubeconfig.with_name(f"{uuid.uuid4().hex}.yaml")
+        file.write_text(manifest, encoding="utf-8")
+        try:
+            return self.kubectl("apply", "--filename", str(file), *options)
+        finally:
+            file.unlink()
+
+    def get(self, *what: str) -> dict[str, Any]:
+        """Return an object, such as ``get("pipeline", "email")``, or a list of them."""
+        found = json.loads(self.kubectl("get", *what, "--output", "json"))
+        assert isinstance(found, dict)
+        return found
+
+
+@contextlib.contextmanager
+def running_cluster(manager: Any, folder: Path, *, name: str) -> Iterator[Cluster]:
+    """Run a cluster that knows Pipelines, and delete it afterwards.
+
+    Args:
+        manager: Of pytest-kubernetes' provider for kind, without a cluster yet.
+        folder: For its kubeconfig.
+        name: What kind calls it: ``PREFIX``, the id of this process, and more.
+    """
+    config = folder / "kind.yaml"
+    config.write_text(yaml.safe_dump(kind_config(name)), encoding="utf-8")
+    options = ClusterOptions(provider_config=config, kubeconfig_path=folder / "kubeconfig")
+    try:
+        try:
+            manager.create(options, timeout=60, options=["--wait", f"{START_SECONDS:.0f}s"])
+        except subprocess.CalledProcessError as error:
+            text = error.stderr.decode(errors="replace")
+            raise RuntimeError(f"kind made no cluster: {text[-2000:]}") from None
+        yield _with_pipelines(Cluster(manager, name))
+    finally:
+        manager.delete()
+
+
+@contextlib.contextmanager
+def borrowed_cluster(manager: Any, kubeconfig: Path, folder: Path) -> Iterator[Cluster]:
+    """Use a cluster that somebody else made, for a quick turn while writing tests."""
+    copy = folder / "kubeconfig"  # the provider deletes the file that it is given
+    shutil.copyfile(kubeconfig, copy)
+    manager.create(ClusterOptions(kubeconfig_path=copy))
+    context = str(manager.kubectl(["config", "current-context"], as_dict=False)).strip()
+    yield _with_pipelines(Cluster(manager, context.removeprefix("kind-")))
+
+
+def kind_config(name: str) -> dict[str, Any]:
+    """Return kind's configuration of a cluster with one node."""
+    image = os.environ.get("KIND_NODE_IMAGE")
+    node = {"role": "control-plane"} | ({"image": image} if image else {})
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "name": name,
+        "nodes": [node],
+    }
+
+
+def delete_abandoned_clusters() -> None:
+    """Delete the clusters of test runs that were killed."""
+    for name in call("kind", "get", "clusters", timeout=ASK_SECONDS).split():
+        if name.startswith(PREFIX) and not _is_alive(name.removeprefix(PREFIX).partition("-")[0]):
+            call("kind", "delete", "cluster", "--name", name, timeout=ASK_SECONDS)
+
+
+def _with_pipelines(cluster: Cluster) -> Cluster:
+    cluster.kubectl("apply", "--filename", str(CRDS))
+    crd = "customresourcedefinition/pipelines.flume.dev"
+    cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+    return cluster
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        pass
+    return True
