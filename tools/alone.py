@@ -4,6 +4,7 @@ For CI on Linux: orphans of the command become children of this process,
 whatever session or group they moved to, so that none can hide.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -16,6 +17,7 @@ from types import FrameType
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE = 2.0  # seconds in which a process that is already stopping may end by itself
+KILLING = 5.0  # seconds in which the rest is killed; more than the kernel needs
 
 
 def descendants() -> dict[int, str]:
@@ -40,12 +42,17 @@ def end(grace: float) -> list[str]:
     deadline = time.monotonic() + grace
     while (left := descendants()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for pid in left:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return list(left.values())
+    killed: dict[int, str] = {}
+    deadline = time.monotonic() + KILLING
+    # Again and again: one that was just being killed may have started another.
+    while left and time.monotonic() < deadline:
+        killed |= left
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+        left = descendants()
+    return list(killed.values())
 
 
 def _command(pid: int) -> str:
