@@ -19,7 +19,7 @@ COMPILE := uv pip compile pyproject.toml --all-extras --group dev --universal --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast soak check format format-check lint types imports sizes links \
+.PHONY: help demo test test-fast test-cluster soak check format format-check lint types imports sizes links \
 	lock-check generated generate bench lock clean
 
 help: ## list the targets
@@ -39,7 +39,10 @@ test: $(READY) ## run every test that this machine can run
 	@$(BIN)/python -m pytest -m 'not soak' $(ARGS)
 
 test-fast: $(READY) ## run the tests that need no server and start no worker
-	@$(BIN)/python -m pytest -n auto -m 'not soak and not server and not process' $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m 'not soak and not server and not process and not cluster' $(ARGS)
+
+test-cluster: $(READY) ## run the tests that need a Kubernetes cluster (Docker, kind, kubectl)
+	@$(BIN)/python -m pytest -m 'cluster and not soak' $(ARGS)
 
 soak: $(READY) ## run the tests that take minutes
 	@$(BIN)/python -m pytest -m soak $(ARGS)
