@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from flume import logs
 from flume.delivery.python import load
 from flume.pipeline import PipelineSettings
-from flume.runtime import logs
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import WorkerConfig
 

@@ -19,9 +19,9 @@ from flume import AsyncClient, Client, events
 from flume.cli.lazy import LazyGroup
 from flume.cli.root import cli
 from flume.commands.client import Counts, HandlerDepth
+from flume.logs import JsonFormatter
 from flume.pipeline import PipelineSettings
 from flume.runtime import depths
-from flume.runtime.logs import JsonFormatter
 from flume.runtime.metrics import Metrics, WorkerCollector
 from tests.support.log_calls import LogCall, log_calls
 from tests.support.processes import REPOSITORY

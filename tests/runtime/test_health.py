@@ -28,7 +28,7 @@ BOUNDED = """
 import sys
 from flume.delivery.python import load
 from flume.pipeline import PipelineSettings
-from flume.runtime.logs import configure
+from flume.logs import configure
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import WorkerConfig
 

@@ -17,7 +17,7 @@ import pytest
 
 from flume import Client, ref
 from flume.errors import ConfigurationError
-from flume.runtime.logs import JsonFormatter, configure
+from flume.logs import JsonFormatter, configure
 from tests.support.probing import Probe, lines_of
 from tests.support.processes import REPOSITORY, spawn_worker
 from tests.support.servers import Server, free_port, running_server
@@ -229,7 +229,7 @@ def test_a_file_of_the_user_configures_everything(
         version: 1
         formatters:
           ours: {{format: "%(levelname)s|%(name)s|%(message)s|%(queue)s"}}
-          json: {{(): flume.runtime.logs.JsonFormatter}}
+          json: {{(): flume.logs.JsonFormatter}}
         handlers:
           ours: {{class: logging.FileHandler, filename: {tmp_path / "ours"}, formatter: ours}}
           json: {{class: logging.FileHandler, filename: {tmp_path / "json"}, formatter: json}}

@@ -130,8 +130,8 @@ class _View:
         self._progress: Progress | None = None
 
     def configure_logs(self, style: str, level: str, config: Path | None) -> None:
+        from flume import logs
         from flume.local.progress import ConsoleHandler, show_errors
-        from flume.runtime import logs
 
         logs.configure(style=style, level=level, config=str(config) if config else None)
         if config is None and style == "text" and self._console.is_terminal:

@@ -151,9 +151,9 @@ def worker(
     Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
     were past their timeout and did not return.
     """
+    from flume import logs
     from flume.connection.urls import redis_url
     from flume.delivery.python import lead_clients, load
-    from flume.runtime import logs
     from flume.runtime.process import ProcessConfig, run
     from flume.runtime.worker import WorkerConfig
 

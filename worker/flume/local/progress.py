@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from flume.events import JobBuried, JobRetried, bus
+from flume.logs import TextFormatter
 from flume.origin import place_of
-from flume.runtime.logs import TextFormatter
 from flume.runtime.worker import Worker
 from flume.sync_client import Client
 

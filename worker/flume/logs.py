@@ -1,4 +1,4 @@
-"""How a worker process logs: JSON lines, text for people, or the user's own configuration.
+"""How a process of ours logs: JSON lines, text for people, or the user's own configuration.
 
 The library only calls ``logging``; nothing is configured unless a worker process asks here.
 """
