@@ -15,8 +15,8 @@ from tests.support.rig import MINUTE, Rig
 from tests.support.scenarios import SCENARIOS, script_of
 from tests.support.servers import Server
 
-REFUSED = {"configure", "enqueue", "enqueue_unique", "schedule"}
-"""Scripts that bring something new."""
+REFUSED = {"enqueue", "enqueue_unique", "schedule"}
+"""Scripts that bring new jobs."""
 
 
 @pytest.fixture

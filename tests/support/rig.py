@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flume.codec import Body, encode
 from flume.commands import client, pausing, worker
-from flume.commands.client import Configured, Counts, Found, Lane, Sent, Unique
+from flume.commands.client import Configured, Counts, Disowned, Found, Lane, Sent, Unique
 from flume.commands.command import Argument, Command, text
 from flume.commands.worker import Beat, Claimed, Reclaimed, Suspicion
 from flume.connection import SyncConnections
@@ -181,10 +181,20 @@ class Rig:
         )
 
     def configure(
-        self, settings: bytes = b"{}", owner: Owner = OWNER, *, over: str = ""
+        self,
+        settings: bytes = b"{}",
+        owner: Owner = OWNER,
+        *,
+        paused: str | None = None,
+        over: str = "",
     ) -> Configured:
         """Write the queue's settings."""
-        return self.run(client.configure(self.keys, owner, settings, over=over))
+        command = client.configure(self.keys, owner, settings, paused=paused, over=over)
+        return self.run(command)
+
+    def disown(self, uid: str = OWNER.uid, *, is_gone: bool = True) -> Disowned:
+        """Take an owner's settings away."""
+        return self.run(client.disown(self.keys, uid, is_gone=is_gone))
 
     def counts(self) -> Counts:
         """Count the jobs by state."""

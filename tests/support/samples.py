@@ -86,16 +86,21 @@ SAMPLES = (
     ),
     Sample(client.counts(KEYS, HANDLERS)),
     Sample(
-        client.configure(KEYS, Owner("tests", "uid", 51, 52), b"{}", over="gone"),
+        client.configure(
+            KEYS, Owner("tests", "uid", 51, 52, "home"), b"{}", paused="ada why", over="gone"
+        ),
         {
             "owner": "tests",
             "uid": "uid",
             "created": 51,
             "spec": 52,
+            "home": "home",
             "over": "gone",
+            "paused": "ada why",
             "settings": b"{}",
         },
     ),
+    Sample(client.disown(KEYS, "uid", is_gone=True), {"uid": "uid", "gone": 1}),
     Sample(
         worker.claim(
             KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"

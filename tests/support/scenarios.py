@@ -6,6 +6,7 @@ script touches.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flume.commands import client, limit, pausing, worker
@@ -139,9 +140,24 @@ def complete(rig: Rig) -> Command[Any]:
 
 @scenario
 def configure(rig: Rig) -> Command[Any]:
-    """The settings change."""
-    rig.configure()
-    return client.configure(rig.keys, OWNER, b'{"concurrency":1}')
+    """The settings change, and the queue is paused, in place of an owner that is gone."""
+    rig.configure(owner=replace(OWNER, uid="gone"))
+    changed = b'{"concurrency":1}'
+    return client.configure(rig.keys, OWNER, changed, paused="tests why", over="gone")
+
+
+@scenario
+def configure__pause(rig: Rig) -> Command[Any]:
+    """Only the pause is taken away, before there are settings."""
+    rig.pause("spec")
+    return client.configure(rig.keys, OWNER, b"", paused="")
+
+
+@scenario
+def disown(rig: Rig) -> Command[Any]:
+    """The owner has paused its queue."""
+    rig.configure(paused="tests why")
+    return client.disown(rig.keys, OWNER.uid, is_gone=True)
 
 
 @scenario

@@ -18,14 +18,12 @@ from typing import Any
 
 from flume import operations
 from flume.commands import pausing as commands
-from flume.commands.command import Command, text
+from flume.commands.command import text
 from flume.commands.pausing import ALL, CLIENT, change_number, worker_source
 from flume.errors import ConfigurationError, PauseNotAcknowledgedError, WorkerNotFoundError
 from flume.keys import Keys, paused_key, queues_key
 from flume.operations import Nap, Operation
 
-SPEC = "spec"
-"""Source of a pause that a manifest asks for."""
 SILENT_AFTER_S = 3.0
 """A worker that has not beaten for so long counts as dead: nobody waits for it."""
 POLL_S = 0.02
@@ -124,13 +122,6 @@ def resume_all(prefix: str) -> Operation[dict[str, str]]:
     """Take away what ``pause_all`` set; returns the id of the change by queue."""
     yield ("HDEL", paused_key(prefix), ALL)
     return (yield from _spread(prefix))
-
-
-def as_in_spec(keys: Keys, *, is_paused: bool, by: str) -> Command[str]:
-    """Pause or resume a queue as its manifest says; other sources are left as they are."""
-    if is_paused:
-        return commands.pause(keys, SPEC, by=by, reason="spec.paused is true")
-    return commands.resume(keys, SPEC)
 
 
 def acknowledged(
@@ -234,6 +225,12 @@ def _myself() -> str:
     except (OSError, KeyError, ImportError):  # a container's user may have no name
         user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
     return f"{user}@{socket.gethostname()}"
+
+
+def now() -> Operation[datetime]:
+    """Return the time by Redis' clock."""
+    ms = yield from _now_ms()
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def _now_ms() -> Operation[int]:

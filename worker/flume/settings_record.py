@@ -15,7 +15,7 @@ import msgspec
 from flume.errors import SettingsUnreadableError
 from flume.pipeline import PipelineSettings, RateLimit
 
-FIELDS = ("owner", "uid", "created", "spec", "generation", "json")
+FIELDS = ("owner", "uid", "created", "spec", "home", "generation", "json")
 """Of the hash, in the order in which ``read`` takes their values."""
 
 _KNOWN = frozenset(field.name for field in fields(PipelineSettings))
@@ -34,6 +34,8 @@ class Owner:
     """When it was created: of two that want one queue, the older keeps it."""
     spec: int = 1
     """Generation of what it writes: an older one never overwrites a newer one."""
+    home: str = ""
+    """Who looks after it, and alone knows whether it is gone: an installation of the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,19 @@ def read(queue: str, values: Sequence[bytes | None]) -> SettingsRecord | None:
     """
     if not any(value is not None for value in values):
         return None
-    owner, uid, created, spec, generation, json = values
+    owner, uid, created, spec, home, generation, json = values
     settings, unknown = _settings(queue, json)
-    who = Owner(shown(owner), shown(uid), whole(created), whole(spec))
+    who = Owner(shown(owner), shown(uid), whole(created), whole(spec), shown(home))
     return SettingsRecord(who, whole(generation), settings, unknown)
+
+
+def settings_in(queue: str, json: bytes) -> PipelineSettings:
+    """Return the settings that a record's JSON holds.
+
+    Raises:
+        SettingsUnreadableError: If this version of Flume cannot obey them.
+    """
+    return _settings(queue, json)[0]
 
 
 def _settings(queue: str, json: bytes | None) -> tuple[PipelineSettings, tuple[str, ...]]:

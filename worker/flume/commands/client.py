@@ -96,6 +96,8 @@ class Write(IntEnum):
     """An older owner holds them."""
     OUTDATED = -2
     """A newer generation of this owner was there first."""
+    GONE = -3
+    """This owner was replaced, or taken away, as one that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,19 @@ class Configured:
     """Of the settings that are in force now."""
     holder: Owner
     """Whose they are."""
+    replaced: bytes = b""
+    """JSON of the settings that were in force before, where it was another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disowned:
+    """The answer to ``disown``."""
+
+    was_own: bool
+    """Whether the settings were of this owner, so that they are taken away."""
+    generation: int
+    settings: bytes
+    """JSON of what was taken away."""
 
 
 NOT_UNIQUE = Unique()
@@ -301,13 +316,38 @@ def counts(keys: Keys, handlers: Sequence[str]) -> Command[Counts]:
     )
 
 
-def configure(keys: Keys, owner: Owner, settings: bytes, *, over: str = "") -> Command[Configured]:
-    """Write the live settings; ``over`` is the uid of an owner that is gone, and is replaced."""
+def configure(
+    keys: Keys, owner: Owner, settings: bytes, *, paused: str | None = None, over: str = ""
+) -> Command[Configured]:
+    """Write what an owner says about a queue.
+
+    Args:
+        keys: Of the queue.
+        owner: Whose settings they are.
+        settings: JSON; empty: they are left as they are.
+        paused: By and reason of the owner's pause; empty: not paused; None: it is left as it is.
+        over: Uid of an owner that is gone, and is replaced.
+    """
 
     def read(reply: Any) -> Configured:
-        outcome, generation, name, uid, created, spec = reply
-        who = Owner(text(name), text(uid), whole(created), whole(spec))
-        return Configured(Write(outcome), generation, who)
+        outcome, generation, name, uid, created, spec, home, replaced = reply
+        who = Owner(text(name), text(uid), whole(created), whole(spec), text(home))
+        return Configured(Write(outcome), generation, who, replaced)
 
-    args: list[Argument] = [owner.name, owner.uid, owner.created_ms, owner.spec, over, settings]
-    return Command("configure", [keys.settings], args, read)
+    said = "-" if paused is None else paused
+    args: list[Argument] = [owner.name, owner.uid, owner.created_ms, owner.spec, owner.home]
+    return Command("configure", _owned(keys), [*args, over, said, settings], read)
+
+
+def disown(keys: Keys, uid: str, *, is_gone: bool) -> Command[Disowned]:
+    """Take away the settings and the pause of an owner, which writes no more where it is gone."""
+
+    def read(reply: Any) -> Disowned:
+        was_own, generation, settings = reply
+        return Disowned(was_own == 1, generation, settings)
+
+    return Command("disown", _owned(keys), [uid, int(is_gone)], read)
+
+
+def _owned(keys: Keys) -> tuple[str, ...]:
+    return (keys.settings, keys.pause, keys.pauses)

@@ -1,20 +1,22 @@
-"""Writes what manifests say into the settings records of their queues."""
+"""Puts what manifests say in force in the queues of this Redis: who owns them is one run."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from typing import TypeVar
 
-from flume.commands.client import Configured, Write, configure
-from flume.commands.limit import Definition, define, definition, keys_of
+from flume import configuring
+from flume.commands.client import Write
+from flume.commands.command import Command
+from flume.configuring import DEV, Applied
 from flume.connection import SyncConnections
-from flume.keys import Keys, LimitKeys
+from flume.keys import Keys
 from flume.manifest import Manifest
-from flume.pausing import as_in_spec
-from flume.settings_record import Owner, encode
+from flume.operations import Nap, Operation
+from flume.settings_record import Owner
 
-_DEV = "dev/"
-"""How the names of our owners begin: what an earlier run has left is taken over."""
+T = TypeVar("T")
 
 
 class Applier:
@@ -31,8 +33,6 @@ class Applier:
         self._uid = secrets.token_hex(8)
         self._created_ms = time.time_ns() // 1_000_000
         self._writes = 0
-        self._paused: dict[str, bool] = {}
-        self._limits: dict[str, LimitKeys] = {}
 
     def close(self) -> None:
         """Close its connections."""
@@ -44,42 +44,42 @@ class Applier:
         Raises:
             ServerError: If Redis did not do it.
         """
-        answer = self._configure(manifest)
-        if answer.write is not Write.HELD:
-            self._pause(manifest)
-            self._limit(manifest, answer.generation)
-            return ""
-        return (
-            f"the settings of queue {manifest.spec.queue} belong to {answer.holder.name}, which is "
-            "older: workers obey those, also the ones here. Give this pipeline another queue, or "
-            "use a Redis of your own."
-        )
-
-    def _pause(self, manifest: Manifest) -> None:
-        """Pause or resume where the manifest has changed its mind."""
-        queue, is_paused = manifest.spec.queue, manifest.spec.paused
-        if self._paused.get(queue) != is_paused:
-            keys, by = Keys(queue, self._prefix), f"{_DEV}{manifest.metadata.name}"
-            self._connections.run(as_in_spec(keys, is_paused=is_paused, by=by))
-            self._paused[queue] = is_paused
-
-    def _limit(self, manifest: Manifest, generation: int) -> None:
-        """Say what the limit is now, so that the next claim of any worker goes by it."""
-        queue, limit = manifest.spec.queue, manifest.settings().rate_limit
-        keys = None if limit is None else keys_of(Keys(queue, self._prefix), limit)
-        before = self._limits.pop(queue, None)
-        if before is not None and before != keys:
-            self._connections.run(define(before, queue, Definition(0, 1000, generation)))
-        if keys is not None and limit is not None:
-            self._connections.run(define(keys, queue, definition(limit, generation)))
-            self._limits[queue] = keys
-
-    def _configure(self, manifest: Manifest) -> Configured:
         settings = manifest.settings()
-        keys = Keys(settings.queue, self._prefix)
         self._writes += 1
-        owner = Owner(f"{_DEV}{manifest.metadata.name}", self._uid, self._created_ms, self._writes)
-        name, uid = self._connections.call("HMGET", keys.settings, "owner", "uid")
-        is_left = (name or b"").startswith(_DEV.encode())
-        over = (uid or b"").decode(errors="replace") if is_left else ""
-        return self._connections.run(configure(keys, owner, encode(settings), over=over))
+        owner = Owner(f"{DEV}{manifest.metadata.name}", self._uid, self._created_ms, self._writes)
+        keys = Keys(settings.queue, self._prefix)
+        applied = self._drive(configuring.apply(keys, settings, owner, _nobody_else))
+        return "" if applied.is_in_force else _why_not(settings.queue, applied)
+
+    def _drive(self, operation: Operation[T]) -> T:
+        reply = None
+        while True:
+            try:
+                step = operation.send(reply)
+            except StopIteration as ended:
+                result: T = ended.value
+                return result
+            if isinstance(step, Command):
+                reply = self._connections.run(step)
+            elif isinstance(step, Nap):
+                time.sleep(step.seconds)
+            else:
+                reply = self._connections.call(*step)
+
+
+def _nobody_else(_holder: Owner) -> bool:
+    """Whether a holder is gone: this process knows of no Pipelines in a cluster."""
+    return False
+
+
+def _why_not(queue: str, applied: Applied) -> str:
+    if applied.write is Write.GONE:
+        return (
+            f"the settings of queue {queue} were taken over by {applied.holder.name or 'another'}: "
+            "workers obey those, also the ones here. Start flume dev again to take them back."
+        )
+    return (
+        f"the settings of queue {queue} belong to {applied.holder.name}, which is "
+        "older: workers obey those, also the ones here. Give this pipeline another queue, or "
+        "use a Redis of your own."
+    )
