@@ -45,6 +45,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "LPUSH": (KEY, "v"),
     "LRANGE": (KEY, "0", "0"),
     "LREM": (KEY, "0", "v"),
+    "PERSIST": (KEY,),
     "PEXPIRE": (KEY, "1"),
     "RPUSH": (KEY, "v"),
     "SADD": (KEY, "m"),

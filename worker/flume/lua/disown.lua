@@ -14,7 +14,7 @@
 --@include changes
 --@include gone
 
-local KEPT_S = 86400 -- no call is under way, and no operator behind, for so long
+local KEPT_MS = 86400000 -- no call is under way, and no operator behind, for so long
 local settings, pause, pauses = KEYS[1], KEYS[2], KEYS[3]
 local uid = ARGV[1]
 
@@ -35,5 +35,5 @@ if is_own then
     announce(pauses, 'spec')
   end
 end
-if is_own or not held[1] then redis.call('EXPIRE', settings, KEPT_S) end
+if is_own or not held[1] then redis.call('PEXPIRE', settings, KEPT_MS) end
 return {is_own and 1 or 0, tonumber(generation), is_own and held[3] or ''}
