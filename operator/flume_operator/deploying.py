@@ -1,0 +1,156 @@
+"""Makes the children of a Pipeline what they should be, with as few calls as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flume_operator.api import MANAGER, SCALE_MANAGER, Api
+from flume_operator.cache import Cache
+from flume_operator.errors import ConflictError, MissingError
+from flume_operator.objects import Child, Key, digest, read_child
+
+_KUBECTL = "kubectl"
+"""How the managers of people begin: what they scaled by hand is drift, and not an autoscaler's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An apply that succeeded."""
+
+    wanted: str
+    """Digest of what was sent."""
+    found: str
+    """Digest of what the API server then had."""
+    at: float
+
+
+class Deployer:
+    """Applies children.
+
+    Args:
+        api: Of the cluster.
+        cache: Of what is known of children: one that nobody touched is not applied again.
+        resync_s: Seconds after which it is, whatever is known.
+    """
+
+    def __init__(self, api: Api, cache: Cache, *, resync_s: float) -> None:
+        self._api = api
+        self._cache = cache
+        self._resync_s = resync_s
+        self._done: dict[tuple[Key, str, str], _Done] = {}
+        self._replicas: dict[Key, tuple[int, int | None]] = {}  # wanted, and what was found then
+
+    def forget(self, key: Key) -> None:
+        """Forget what was done for a Pipeline."""
+        for place in [place for place in self._done if place[0] == key]:
+            del self._done[place]
+        self._replicas.pop(key, None)
+
+    def distrust(self) -> None:
+        """Apply everything again next time: changes may have gone unheard."""
+        self._done.clear()
+
+    def is_new(self, key: Key, body: Mapping[str, Any]) -> bool:
+        """Whether this process has not applied a child in just this form."""
+        done = self._done.get((key, body["kind"], body["metadata"]["name"]))
+        return done is None or done.wanted != digest(body)
+
+    async def try_out(self, body: Mapping[str, Any]) -> None:
+        """Ask the API server whether it would take a child.
+
+        Raises:
+            RefusedError: If it would not.
+        """
+        await self._api.apply(body, dry=True)
+
+    async def deploy(self, key: Key, children: Sequence[Mapping[str, Any]], replicas: int) -> None:
+        """Make all children what they should be, in order.
+
+        Args:
+            key: Of the Pipeline.
+            children: Whole but for replicas.
+            replicas: Of the Deployment; an autoscaler that has taken them keeps them.
+
+        Raises:
+            ApiError: If one was not applied; those before it were.
+        """
+        for body in children:
+            if body["kind"] == "Deployment":
+                await self._deployment(key, body, replicas)
+            else:
+                await self._child(key, body)
+
+    def deployment(self, key: Key) -> Child | None:
+        """Return the Deployment of a Pipeline as it was last seen."""
+        return self._cache.child(key, "Deployment", key.name)
+
+    async def _child(self, key: Key, body: Mapping[str, Any]) -> None:
+        if self._is_done(key, body):
+            return
+        self._note(key, body, await self._api.apply(body))
+
+    async def _deployment(self, key: Key, body: Mapping[str, Any], replicas: int) -> None:
+        if not self._is_done(key, body):
+            if self.deployment(key) is None and await self._is_missing(key):
+                # With replicas, or there would be one pod before there are none.
+                whole = {**body, "spec": {**body["spec"], "replicas": replicas}}
+                await self._api.apply(whole)
+                await self._scale(key, body, replicas, force=True)
+            # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them from now on.
+            self._note(key, body, await self._api.apply(body))
+        found = self.deployment(key)
+        there = found.body["replicas"] if found else None
+        if there != replicas and self._replicas.get(key) != (replicas, there):
+            await self._scale(key, body, replicas, force=False)
+
+    async def _scale(
+        self, key: Key, body: Mapping[str, Any], replicas: int, *, force: bool
+    ) -> None:
+        scale = {
+            "apiVersion": body["apiVersion"],
+            "kind": body["kind"],
+            "metadata": {name: body["metadata"][name] for name in ("name", "namespace")},
+            "spec": {"replicas": replicas},
+        }
+        try:
+            found = await self._api.apply(scale, manager=SCALE_MANAGER, force=force)
+        except ConflictError as error:
+            if f'conflict with "{_KUBECTL}' not in str(error) and MANAGER not in str(error):
+                there = self.deployment(key)  # an autoscaler has them, and keeps them
+                self._replicas[key] = (replicas, there.body["replicas"] if there else None)
+                return
+            found = await self._api.apply(scale, manager=SCALE_MANAGER, force=True)
+        self._replicas.pop(key, None)
+        self._put(found, "Deployment")
+
+    async def _is_missing(self, key: Key) -> bool:
+        try:
+            found = await self._api.get("Deployment", key)
+        except MissingError:
+            return True
+        self._put(found, "Deployment")
+        return False
+
+    def _is_done(self, key: Key, body: Mapping[str, Any]) -> bool:
+        kind, name = body["kind"], body["metadata"]["name"]
+        done, there = self._done.get((key, kind, name)), self._cache.child(key, kind, name)
+        if done is None or there is None:
+            return False
+        is_fresh = asyncio.get_running_loop().time() - done.at < self._resync_s
+        return is_fresh and there.digest == done.found and done.wanted == digest(body)
+
+    def _note(self, key: Key, body: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        child = self._put(found, body["kind"])
+        if child is not None:
+            now = asyncio.get_running_loop().time()
+            place = (key, body["kind"], body["metadata"]["name"])
+            self._done[place] = _Done(digest(body), child.digest, now)
+
+    def _put(self, found: Mapping[str, Any], kind: str) -> Child | None:
+        child = read_child(kind, found)
+        if child is not None:
+            self._cache.put_child(child)
+        return child

@@ -1,0 +1,173 @@
+"""Takes in what the watch heard: keeps it in the cache and wakes what it concerns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from flume_operator.api import Api
+from flume_operator.cache import Cache, is_older
+from flume_operator.objects import Child, Key, Pipeline, read_child, read_pipeline
+from flume_operator.watch import Heard
+
+logger = logging.getLogger("flume_operator.listening")
+
+QUIET_S = 1.0
+"""So long after the last object of a list it counts as whole."""
+
+
+class Listener:
+    """Keeps the cache and wakes keys.
+
+    Args:
+        cache: Of what is known.
+        wake: Called with a key that something happened to, and whether a person wants something.
+        changed: Called with each new version of a Pipeline, before anything else is done with it.
+        gone: Called with a Pipeline that is there no more.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        wake: Callable[[Key, bool], None],
+        changed: Callable[[Pipeline], None],
+        gone: Callable[[Pipeline], None],
+    ) -> None:
+        self._cache = cache
+        self._wake = wake
+        self._changed = changed
+        self._gone = gone
+        self.relisted = asyncio.Event()
+        """Set when a list has come in place of changes: some may have been missed."""
+        self._quiet: asyncio.TimerHandle | None = None
+
+    def hear(self, heard: Heard) -> None:
+        """Take one thing in."""
+        if heard.is_listed:
+            self._expect_more()
+        if heard.kind == "Pipeline":
+            pipeline = read_pipeline(heard.body)
+            if heard.is_deleted:
+                self._drop(pipeline)
+            else:
+                self.put(pipeline)
+        elif (child := read_child(heard.kind, heard.body)) is not None:
+            self._put_child(child, is_deleted=heard.is_deleted)
+
+    def put(self, pipeline: Pipeline) -> None:
+        """Take in a version of a Pipeline."""
+        known = self._cache.put(pipeline)
+        if known is not None and known.uid != pipeline.uid:
+            self._gone(known)
+            known = None
+        elif known is not None and (_is_same(pipeline, known) or is_older(pipeline, known)):
+            return
+        self._changed(pipeline)
+        is_wish = known is None or _wishes(known) != _wishes(pipeline)
+        self._wake(pipeline.key, is_wish)
+
+    def missing(self, keys: list[Key]) -> None:
+        """Take in that Pipelines are gone whose deletion was not heard."""
+        for key in keys:
+            pipeline = self._cache.pipeline(key)
+            if pipeline is not None:
+                self._drop(pipeline)
+
+    def _drop(self, pipeline: Pipeline) -> None:
+        known = self._cache.pipeline(pipeline.key)
+        if known is not None and known.uid == pipeline.uid:
+            self._cache.drop(pipeline.key)
+        self._gone(pipeline)
+
+    def _put_child(self, child: Child, *, is_deleted: bool) -> None:
+        if is_deleted:
+            known = self._cache.child(child.owner, child.kind, child.name)
+            if known is not None and known.body["uid"] == child.body["uid"]:
+                self._cache.drop_child(child)
+        else:
+            known = self._cache.put_child(child)
+            if known is not None and known.body["resourceVersion"] == child.body["resourceVersion"]:
+                return
+        self._wake(child.owner, False)
+
+    def _expect_more(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self.relisted.set)
+
+
+def _is_same(one: Pipeline, other: Pipeline) -> bool:
+    return one.resource_version == other.resource_version
+
+
+def _wishes(pipeline: Pipeline) -> tuple[int, int | None]:
+    return pipeline.generation, pipeline.deleted_ms
+
+
+class Comparer:
+    """Finds what was deleted unheard: after each list, and at the start.
+
+    Args:
+        api: Of the cluster.
+        namespaces: Those looked after; empty: all.
+        cache: Of what is known.
+        listener: Told of what is gone.
+        resync: Called when a list came: children may have been deleted unheard, too.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        namespaces: tuple[str, ...],
+        cache: Cache,
+        listener: Listener,
+        *,
+        resync: Callable[[], None],
+    ) -> None:
+        self._api = api
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self._cache = cache
+        self._listener = listener
+        self._resync = resync
+        self.is_complete = False
+        """Whether the cache was whole once: only then an unknown uid is one that is gone."""
+
+    async def compare(self) -> None:
+        """Take in all Pipelines as they are now.
+
+        Raises:
+            ApiError: If they could not be listed.
+        """
+        before = {(key, p.uid) for key in self._cache if (p := self._cache.pipeline(key))}
+        found: set[tuple[Key, str]] = set()
+        for namespace in self._namespaces:
+            for body in await self._api.list_all("Pipeline", namespace):
+                pipeline = read_pipeline(body)
+                found.add((pipeline.key, pipeline.uid))
+                self._listener.put(pipeline)
+        # What came while this list was fetched is newer than it.
+        lost = [key for key in self._cache.gone(found) if self._still(key, before)]
+        self._listener.missing(lost)
+        self.is_complete = True
+        if lost:
+            logger.warning("deletions_missed", extra={"count": len(lost)})
+
+    def _still(self, key: Key, before: set[tuple[Key, str]]) -> bool:
+        pipeline = self._cache.pipeline(key)
+        return pipeline is not None and (key, pipeline.uid) in before
+
+    async def run(self) -> None:
+        """Compare after each list until it is cancelled."""
+        while True:
+            await self._listener.relisted.wait()
+            self._listener.relisted.clear()
+            try:
+                await self.compare()
+            except Exception as error:  # the next list, or the resync of each key, makes up for it
+                logger.warning("compare_failed", extra={"error": str(error)})
+                self._listener.relisted.set()
+                await asyncio.sleep(5)
+                continue
+            self._resync()

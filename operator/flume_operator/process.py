@@ -1,0 +1,219 @@
+"""One operator process: puts the parts together, starts them, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from flume_operator.alone import Alone, Leadership
+from flume_operator.api import Api
+from flume_operator.cache import Cache
+from flume_operator.controls import Controls
+from flume_operator.credentials import Credentials
+from flume_operator.deploying import Deployer
+from flume_operator.errors import (
+    CredentialsError,
+    ForbiddenError,
+    MissingError,
+    NotUsableError,
+    UnavailableError,
+)
+from flume_operator.listening import Comparer, Listener
+from flume_operator.objects import Key, Pipeline
+from flume_operator.options import Options
+from flume_operator.reconcile import Reconciler
+from flume_operator.settings_sync import SettingsSync
+from flume_operator.watch import Heard, Watcher
+from flume_operator.workqueue import WorkQueue
+
+logger = logging.getLogger("flume_operator.process")
+
+AGAIN_S = 2.0
+"""Between two tries to reach the API server at the start."""
+UNUSED_S = 300.0
+"""A Redis that nobody has asked for so long is left; none is while its Pipelines are looked at."""
+
+
+class Operator:
+    """Looks after Pipelines until it is told to stop.
+
+    Args:
+        api: Of the cluster.
+        options: Of this process.
+        leadership: Says whether it may write.
+    """
+
+    def __init__(self, api: Api, options: Options, leadership: Leadership) -> None:
+        self._api = api
+        self._options = options
+        self._leadership = leadership
+        self.cache = Cache()
+        self._controls = Controls()
+        self._settings = SettingsSync(api, Credentials(api), self._controls, options, api.home)
+        self._deployer = Deployer(api, self.cache, resync_s=options.resync_s)
+        self._reconciler = Reconciler(
+            api=api,
+            cache=self.cache,
+            options=options,
+            settings=self._settings,
+            deployer=self._deployer,
+            now=lambda: datetime.now(UTC),
+        )
+        self._listener = Listener(
+            self.cache, wake=self._wake, changed=self._changed, gone=self._has_gone
+        )
+        self._comparer = Comparer(
+            api, options.namespaces, self.cache, self._listener, resync=self._resync
+        )
+        self.queue: WorkQueue[Key] | None = None
+        """While this process leads."""
+        self._releases: WorkQueue[str] | None = None
+        self._gone: dict[str, Pipeline] = {}
+        self._stopping = asyncio.Event()
+        self._failure: str = ""
+
+    def stop(self) -> None:
+        """Let ``run`` end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Look after Pipelines until ``stop`` is called.
+
+        Raises:
+            NotUsableError: If what it needs is not there, or the watch has ended.
+        """
+        watcher = Watcher(
+            self._options,
+            hear=self._hear,
+            ended=self._watch_ended,
+            loop=asyncio.get_running_loop(),
+        )
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._controls.close)
+            await self._first_list()
+            if self._stopping.is_set():
+                return
+            watcher.start()
+            stack.push_async_callback(watcher.stop)
+            logger.info("operator_started", extra={"pipelines": len(self.cache)})
+            async with asyncio.TaskGroup() as tasks:
+                around = [
+                    tasks.create_task(self._comparer.run()),
+                    tasks.create_task(self._close_unused()),
+                ]
+                await self._leadership.run(self._stopping, self._lead)
+                for task in around:
+                    task.cancel()
+        logger.info("operator_stopped", extra={"failure": self._failure})
+        if self._failure:
+            raise NotUsableError(self._failure)
+
+    async def _first_list(self) -> None:
+        """Fill the cache, and learn whether the cluster has what the operator needs."""
+        while not self._stopping.is_set():
+            try:
+                await self._comparer.compare()
+            except MissingError as error:
+                raise NotUsableError(
+                    "the cluster knows no Pipelines: install the CustomResourceDefinition "
+                    "pipelines.flume.dev, which the chart does unless crds.install is false"
+                ) from error
+            except ForbiddenError as error:
+                raise NotUsableError(
+                    f"the operator may not list Pipelines: check its role and namespaces. {error}"
+                ) from error
+            except UnavailableError as error:
+                logger.warning("api_unavailable", extra={"error": str(error)})
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+    async def _lead(self) -> None:
+        """Work while this process leads."""
+        started = time.monotonic()
+        self.queue = WorkQueue(self._reconciler.reconcile, workers=self._options.concurrency)
+        self._releases = WorkQueue(self._release, workers=1)
+        for key in self.cache:
+            self.queue.wake(key)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.queue.run(self._stopping))
+                tasks.create_task(self._releases.run(self._stopping))
+        finally:
+            self.queue = self._releases = None
+            lasted = round(time.monotonic() - started, 3)
+            logger.info("leading_ended", extra={"duration_s": lasted})
+
+    def _hear(self, heard: Heard) -> None:
+        self._listener.hear(heard)
+
+    def _wake(self, key: Key, is_wish: bool) -> None:
+        if self.queue is not None:
+            self.queue.wake(key, urgent=is_wish)
+
+    def _changed(self, pipeline: Pipeline) -> None:
+        """Hear of a new version of a Pipeline, before anything else is done with it."""
+
+    def _has_gone(self, pipeline: Pipeline) -> None:
+        """Free the queue of a Pipeline that is gone, so that another may have it."""
+        self._wake(pipeline.key, True)
+        if self._releases is not None:
+            self._gone[pipeline.uid] = pipeline
+            self._releases.wake(pipeline.uid)
+
+    async def _release(self, uid: str) -> None:
+        pipeline = self._gone[uid]
+        manifest = self._reconciler.manifest(pipeline)
+        try:
+            if manifest is not None:
+                await self._settings.release(pipeline, manifest)
+        except CredentialsError:  # the Secret went with it; whoever wants the queue finds it gone
+            pass
+        del self._gone[uid]
+        for key in self.cache:
+            other = self.cache.pipeline(key)
+            if other is not None and other.spec.get("queue") == pipeline.spec.get("queue"):
+                self._wake(key, True)
+
+    def _resync(self) -> None:
+        """Work on every Pipeline again, over some time: what befell children may be missed."""
+        self._deployer.distrust()
+        spread = len(self.cache) / 20
+        if self.queue is not None:
+            for number, key in enumerate(self.cache):
+                self.queue.wake(key, after_s=spread * number / max(1, len(self.cache)))
+
+    async def _close_unused(self) -> None:
+        while True:
+            await asyncio.sleep(UNUSED_S / 5)
+            await self._controls.close_unused(UNUSED_S)
+
+    def _watch_ended(self, error: BaseException | None) -> None:
+        said = f"{type(error).__name__}: {error}" if error else "the API server ended it"
+        self._failure = f"the watch has ended ({said}); a new start may help"
+        logger.error("watch_ended", extra={"error": said})
+        self._stopping.set()
+
+
+async def run(options: Options) -> None:
+    """Run an operator until SIGTERM or SIGINT.
+
+    Raises:
+        NotUsableError: If it cannot go on.
+    """
+    async with await Api.connect() as api:
+        operator = Operator(api, options, _leadership(api, options))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, operator.stop)
+        await operator.run()
+
+
+def _leadership(api: Api, options: Options) -> Leadership:
+    if not options.lease_namespace:
+        return Alone()
+    raise NotImplementedError

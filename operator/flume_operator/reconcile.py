@@ -1,0 +1,222 @@
+"""One pass over one Pipeline: validate, write settings, make children, look, report.
+
+Each part may fail by itself, and the others go on: a Redis that is down keeps no Deployment from
+being repaired, and a quota keeps no pause from binding.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from flume.errors import ManifestError
+from flume.manifest import Manifest, check
+from flume_operator import children, status
+from flume_operator.api import Api
+from flume_operator.cache import Cache
+from flume_operator.conditions import Finding, Reason, Type
+from flume_operator.deploying import Deployer
+from flume_operator.errors import ApiError, ForbiddenError, MissingError, RefusedError
+from flume_operator.objects import Key, Pipeline, read_pipeline
+from flume_operator.options import Options
+from flume_operator.settings_sync import SettingsSync, Synced, unsynced
+from flume_operator.status import Looked, Seen
+
+logger = logging.getLogger("flume_operator.reconcile")
+
+SOON_S = 1.0
+"""Until the next look while workers start, stop or have not yet acknowledged their settings."""
+LOOKS_A_SECOND = 20.0
+"""At rest, over all Pipelines: with more of them each is looked at less often."""
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What a generation of a Pipeline becomes."""
+
+    uid: str
+    generation: int
+    manifest: Manifest | None
+    problem: str = ""
+    children: Sequence[Mapping[str, Any]] = ()
+    is_taken: bool = False
+    """Whether the API server has taken the Deployment, or a dry run of it."""
+
+
+@dataclass(slots=True)
+class _Result:
+    """What one pass has come to."""
+
+    spec: Finding
+    synced: Synced
+    forbidden: str = ""
+    failure: ApiError | None = field(default=None)
+
+
+class Reconciler:
+    """Brings Pipelines about.
+
+    Args:
+        api: Of the cluster.
+        cache: Of what is known.
+        options: Of the operator.
+        settings: Writes to Redis.
+        deployer: Writes children.
+        now: Time of day, for transitions.
+        rng: Spreads looks.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        cache: Cache,
+        options: Options,
+        settings: SettingsSync,
+        deployer: Deployer,
+        now: Callable[[], datetime],
+        rng: Random | None = None,
+    ) -> None:
+        self._api = api
+        self._cache = cache
+        self._options = options
+        self._settings = settings
+        self._deployer = deployer
+        self._now = now
+        self._rng = rng or Random()
+        self._prepared: dict[Key, _Prepared] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Work on one Pipeline, and return after how many seconds it is due again.
+
+        Raises:
+            OperatorError: If something stands in the way that may pass: it is tried again.
+        """
+        pipeline = self._cache.pipeline(key)
+        if pipeline is None or (pipeline.deleted_ms and not pipeline.finalizers):
+            self._prepared.pop(key, None)
+            self._deployer.forget(key)
+            return None
+        prepared = self._prepare(pipeline)
+        result = await self._work(pipeline, prepared)
+        seen = self._seen(pipeline, prepared, result)
+        await self._report(pipeline, seen)
+        if result.failure is not None:
+            raise result.failure
+        return self._next(seen)
+
+    def manifest(self, pipeline: Pipeline) -> Manifest | None:
+        """Return a Pipeline as a manifest; None where it is not valid."""
+        return self._prepare(pipeline).manifest
+
+    def _prepare(self, pipeline: Pipeline) -> _Prepared:
+        known = self._prepared.get(pipeline.key)
+        if known and (known.uid, known.generation) == (pipeline.uid, pipeline.generation):
+            return known
+        try:
+            manifest = check(pipeline.body)
+        except ManifestError as error:
+            made = _Prepared(pipeline.uid, pipeline.generation, None, problem=str(error))
+        else:
+            built = children.children(
+                manifest,
+                children.Owner(pipeline.key.name, pipeline.key.namespace, pipeline.uid),
+                worker_image=self._options.worker_image,
+                prefix=self._options.prefix_in(pipeline.key.namespace),
+            )
+            made = _Prepared(pipeline.uid, pipeline.generation, manifest, children=built)
+        self._prepared[pipeline.key] = made
+        return made
+
+    async def _work(self, pipeline: Pipeline, prepared: _Prepared) -> _Result:
+        manifest = prepared.manifest
+        prefix = self._options.prefix_in(pipeline.key.namespace)
+        if manifest is None:
+            message = f"Nothing was changed. {prepared.problem}"
+            spec = Finding(Type.SPEC_VALID, False, Reason.INVALID, message)
+            return _Result(spec, unsynced(prefix, Reason.INVALID, "The spec is not valid."))
+        spec = await self._try_out(pipeline.key, prepared)
+        if spec.status is False:
+            return _Result(spec, unsynced(prefix, spec.reason, "Nothing was changed."))
+        result = _Result(spec, await self._settings.sync(pipeline, manifest))
+        if not result.synced.is_held:
+            await self._deploy(pipeline, prepared, result)
+        return result
+
+    async def _try_out(self, key: Key, prepared: _Prepared) -> Finding:
+        """Ask the API server about what the schema cannot see, before anything is changed."""
+        for body in prepared.children:
+            if prepared.is_taken or body["kind"] != "Deployment":
+                continue
+            if not self._deployer.is_new(key, body):
+                continue
+            try:
+                await self._deployer.try_out(body)
+            except (ForbiddenError, MissingError):
+                break  # not the spec's fault: the apply itself will tell
+            except RefusedError as error:
+                message = f"Nothing was changed. The API server refuses the Deployment: {error}"
+                return Finding(Type.SPEC_VALID, False, Reason.REFUSED, message)
+        prepared.is_taken = True
+        return Finding(Type.SPEC_VALID, True, Reason.VALID, "The spec is valid.")
+
+    async def _deploy(self, pipeline: Pipeline, prepared: _Prepared, result: _Result) -> None:
+        assert prepared.manifest is not None
+        replicas = prepared.manifest.spec.replicas
+        try:
+            await self._deployer.deploy(pipeline.key, prepared.children, replicas)
+        except ApiError as error:
+            result.failure = error
+            if isinstance(error, RefusedError):
+                result.forbidden = f"The API server refuses a part of it: {error}"
+
+    def _seen(self, pipeline: Pipeline, prepared: _Prepared, result: _Result) -> Seen:
+        deployment = self._deployer.deployment(pipeline.key)
+        synced, manifest = result.synced, prepared.manifest
+        return Seen(
+            generation=pipeline.generation,
+            spec=result.spec,
+            settings=synced.finding,
+            settings_generation=synced.generation,
+            looked=synced.looked,
+            deployment=deployment.body if deployment else None,
+            refused=result.forbidden,
+            desired=manifest.spec.replicas if manifest else 0,
+            key_prefix=synced.prefix,
+            rate=synced.rate,
+            is_deleting=pipeline.deleted_ms is not None,
+            name=pipeline.key.name,
+        )
+
+    async def _report(self, pipeline: Pipeline, seen: Seen) -> None:
+        """Write the status where it differs."""
+        made = status.make(seen, pipeline.status, self._now())
+        patch = status.change(pipeline.status, made)
+        if patch is None:
+            return
+        # With the uid, one that was made anew under this name meanwhile is not touched.
+        body = {"metadata": {"uid": pipeline.uid}, "status": patch}
+        try:
+            answer = await self._api.merge_status(pipeline.key, body)
+        except MissingError:  # deleted meanwhile
+            return
+        self._cache.put(read_pipeline(answer))
+
+    def _next(self, seen: Seen) -> float:
+        if _is_moving(seen):
+            return SOON_S
+        rest = max(self._options.look_s, len(self._cache) / LOOKS_A_SECOND)
+        return rest * self._rng.uniform(0.8, 1.2)
+
+
+def _is_moving(seen: Seen) -> bool:
+    """Whether something is under way that no watch tells of."""
+    looked: Looked | None = seen.looked
+    if looked is None or seen.deployment is None:
+        return False
+    wanted = seen.deployment["status"].get("readyReplicas", 0)
+    return looked.acknowledged < looked.workers or looked.workers < wanted
