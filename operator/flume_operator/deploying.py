@@ -9,6 +9,7 @@ from typing import Any
 
 from flume_operator.api import MANAGER, SCALE_MANAGER, Api
 from flume_operator.cache import Cache
+from flume_operator.children import is_foreign
 from flume_operator.errors import ConflictError, MissingError
 from flume_operator.objects import Child, Key, digest, read_child
 
@@ -88,13 +89,13 @@ class Deployer:
         return self._cache.child(key, "Deployment", key.name)
 
     async def _child(self, key: Key, body: Mapping[str, Any]) -> None:
-        if self._is_done(key, body):
-            return
-        self._note(key, body, await self._api.apply(body))
+        if not self._is_done(key, body):
+            await self._there(key, body)
+            self._note(key, body, await self._api.apply(body))
 
     async def _deployment(self, key: Key, body: Mapping[str, Any], replicas: int) -> None:
         if not self._is_done(key, body):
-            if self.deployment(key) is None and await self._is_missing(key):
+            if not await self._there(key, body):
                 # With replicas, or there would be one pod before there are none.
                 whole = {**body, "spec": {**body["spec"], "replicas": replicas}}
                 await self._api.apply(whole)
@@ -126,13 +127,26 @@ class Deployer:
         self._replicas.pop(key, None)
         self._put(found, "Deployment")
 
-    async def _is_missing(self, key: Key) -> bool:
-        try:
-            found = await self._api.get("Deployment", key)
-        except MissingError:
+    async def _there(self, key: Key, body: Mapping[str, Any]) -> bool:
+        """Return whether a child is there already.
+
+        Raises:
+            ConflictError: If an object of its name is not the Pipeline's.
+        """
+        kind, name = body["kind"], body["metadata"]["name"]
+        if self._cache.child(key, kind, name) is not None:
             return True
-        self._put(found, "Deployment")
-        return False
+        try:
+            found = await self._api.get(kind, Key(key.namespace, name))
+        except MissingError:
+            return False
+        if is_foreign(found, key.name):
+            raise ConflictError(
+                f"there is a {kind} {name} already, and it is not this Pipeline's: delete it, or "
+                "give the Pipeline another name"
+            )
+        self._put(found, kind)
+        return True
 
     def _is_done(self, key: Key, body: Mapping[str, Any]) -> bool:
         kind, name = body["kind"], body["metadata"]["name"]

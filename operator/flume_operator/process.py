@@ -216,4 +216,4 @@ async def run(options: Options) -> None:
 def _leadership(api: Api, options: Options) -> Leadership:
     if not options.lease_namespace:
         return Alone()
-    raise NotImplementedError
+    raise NotUsableError("leading by a Lease is not built yet: leave --lease-namespace out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flume.control import Applied, Control, Owner, Write
 from flume.control import Seen as QueueSeen
@@ -152,6 +152,12 @@ def judge(manifest: Manifest, pipeline: Pipeline, applied: Applied) -> tuple[Fin
             "force. Delete one of the two, or give this one another queue."
         )
         return _not(Reason.QUEUE_CONFLICT, message), None
+    if applied.write is Write.GONE:
+        message = (
+            f"The queue {queue} was taken from this Pipeline while it was thought to be deleted. "
+            "Delete it and make it again."
+        )
+        return _not(Reason.QUEUE_CONFLICT, message), None
     if not applied.is_in_force:
         message = (
             f"Generation {pipeline.generation} came after a newer one ({holder.spec} of "
@@ -198,11 +204,6 @@ def reason_of(error: FlumeError) -> Reason:
 def unsynced(prefix: str, reason: Reason, message: str) -> Synced:
     """Return that settings were not written."""
     return Synced(_not(reason, message), prefix)
-
-
-def kept(synced: Synced, looked_at: Looked | None) -> Synced:
-    """Return ``synced`` with what was seen of the queue."""
-    return replace(synced, looked=looked_at)
 
 
 def _said(error: FlumeError, secret: str) -> str:

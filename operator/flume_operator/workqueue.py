@@ -121,11 +121,7 @@ class WorkQueue(Generic[K]):
         except Exception as error:
             entry.failures += 1
             after_s = self._backoff(entry.failures, error)
-            logger.warning(
-                "key_failed",
-                extra={"key": str(key), "failures": entry.failures, "error": _said(error)},
-                exc_info=error if _is_unexpected(error) else None,
-            )
+            _log(key, entry.failures, error)
         finally:
             entry.running_since = None
         self._settle(key, entry, after_s)
@@ -166,11 +162,10 @@ class WorkQueue(Generic[K]):
         return max(asked, self._rng.uniform(delay / 2, delay))
 
 
-def _said(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "it took too long and was cut off"
-    return f"{type(error).__name__}: {error}"
-
-
-def _is_unexpected(error: Exception) -> bool:
-    return not isinstance(error, OperatorError | FlumeError | TimeoutError | OSError)
+def _log(key: object, failures: int, error: Exception) -> None:
+    if isinstance(error, OperatorError | FlumeError | TimeoutError | OSError):
+        said = str(error) or "it took too long and was cut off"
+        extra = {"key": str(key), "failures": failures, "error": said}
+        logger.warning("key_failed", extra=extra)
+    else:
+        logger.error("key_crashed", extra={"key": str(key)}, exc_info=error)
