@@ -6,13 +6,14 @@ import ast
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from flume import AsyncClient, Client, events
@@ -23,6 +24,7 @@ from flume.logs import JsonFormatter
 from flume.pipeline import PipelineSettings
 from flume.runtime import depths
 from flume.runtime.metrics import Metrics, WorkerCollector
+from flume_operator.metrics import OperatorMetrics
 from tests.support.log_calls import LogCall, log_calls
 from tests.support.processes import REPOSITORY
 from tests.support.tables import Row, names, rows
@@ -73,8 +75,19 @@ def families() -> dict[str, Metric]:
     collected = [
         *WorkerCollector([metrics]).collect(),
         *depths.families(found),
+        *_operator_families(),
     ]
     return {f.name + "_total" * (f.type == "counter"): f for f in collected}
+
+
+def _operator_families() -> Iterable[Metric]:
+    """Return what a scrape of an operator brings, without the process' own."""
+    registry = CollectorRegistry()
+    metrics = OperatorMetrics(registry)
+    metrics.ran("done", 1.0)
+    metrics.paused("done", 1.0)
+    metrics.wrote("Deployment", "done")
+    return registry.collect()
 
 
 def test_the_metrics_are_those_of_the_tables() -> None:

@@ -87,8 +87,9 @@ class HealthServer:
         )
 
     def start(self) -> None:
-        """Start answering."""
+        """Start answering, and say where."""
         self._thread.start()
+        logger.info("health_served", extra={"port": self.port})
 
     def stop(self) -> None:
         """Stop answering."""

@@ -162,7 +162,6 @@ def _health(config: ProcessConfig, workers: Sequence[Worker], pulse: Pulse) -> I
         )
         server.start()
         stack.callback(server.stop)
-        logger.info("health_served", extra={"port": server.port})
         yield
 
 
