@@ -20,6 +20,10 @@ class Cache:
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._pipelines))
 
+    def pipelines(self) -> list[Pipeline]:
+        """Return all Pipelines."""
+        return list(self._pipelines.values())
+
     def pipeline(self, key: Key) -> Pipeline | None:
         """Return a Pipeline."""
         return self._pipelines.get(key)

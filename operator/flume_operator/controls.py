@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flume.control import Control
 from flume.errors import ServerRefusedError, ServerUnavailableError
@@ -24,7 +24,7 @@ class _Place:
     """One Redis."""
 
     control: Control
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    places: asyncio.Semaphore
     failures: int = 0
     shut_until: float = 0.0
     error: str = ""
@@ -33,9 +33,16 @@ class _Place:
 
 
 class Controls:
-    """A ``Control`` for each address and prefix, with a back-off for each.  Use ``async with``."""
+    """A ``Control`` for each address and prefix, with a back-off for each.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: Calls to one Redis at a time.
+        longest_wait_s: A Redis that is down is tried again after so long.
+    """
+
+    def __init__(self, *, at_once: int = AT_ONCE, longest_wait_s: float = LONGEST_WAIT_S) -> None:
+        self._at_once = at_once
+        self._longest_wait_s = longest_wait_s
         self._places: dict[tuple[str, str], _Place] = {}
 
     @asynccontextmanager
@@ -48,7 +55,9 @@ class Controls:
         """
         place = self._places.get((url, prefix))
         if place is None:
-            place = _Place(Control(url, prefix, timeout=TIMEOUT_S))
+            place = _Place(
+                Control(url, prefix, timeout=TIMEOUT_S), asyncio.Semaphore(self._at_once)
+            )
             self._places[url, prefix] = place
         loop = asyncio.get_running_loop()
         place.users += 1
@@ -60,7 +69,7 @@ class Controls:
             place.failures = 0
         except (ServerUnavailableError, ServerRefusedError) as error:
             if loop.time() >= place.shut_until:
-                wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(place.failures, 10))
+                wait = min(self._longest_wait_s, FIRST_WAIT_S * 2.0 ** min(place.failures, 10))
                 place.failures += 1
                 place.shut_until, place.error = loop.time() + wait, str(error)
             raise

@@ -42,6 +42,11 @@ class Credentials:
             self._kept[secret, key] = kept
         return kept.url
 
+    def remembered(self, secret: Key, key: str) -> str | None:
+        """Return the address that was read last, however long ago: for what cannot wait."""
+        kept = self._kept.get((secret, key))
+        return None if kept is None else kept.url
+
     def doubt(self, secret: Key, key: str) -> None:
         """Read a Secret again next time: Redis refused what it said."""
         self._kept.pop((secret, key), None)

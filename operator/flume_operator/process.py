@@ -22,9 +22,11 @@ from flume_operator.errors import (
     NotUsableError,
     UnavailableError,
 )
+from flume_operator.gauges import QueueGauges
 from flume_operator.listening import Comparer, Listener
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options
+from flume_operator.pause import PauseLine
 from flume_operator.reconcile import Reconciler
 from flume_operator.settings_sync import SettingsSync
 from flume_operator.watch import Heard, Watcher
@@ -53,7 +55,13 @@ class Operator:
         self._leadership = leadership
         self.cache = Cache()
         self._controls = Controls()
-        self._settings = SettingsSync(api, Credentials(api), self._controls, options, api.home)
+        self.gauges = QueueGauges()
+        """What was last seen of each queue, for /metrics; nothing while another process leads."""
+        credentials = Credentials(api)
+        self._settings = SettingsSync(
+            api, credentials, self._controls, options, home=api.home, gauges=self.gauges
+        )
+        self._pauses = PauseLine(credentials, self._settings.owner, options.prefix_in)
         self._deployer = Deployer(api, self.cache, resync_s=options.resync_s)
         self._reconciler = Reconciler(
             api=api,
@@ -141,10 +149,12 @@ class Operator:
             self.queue.wake(key)
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._pauses.run(self._stopping, self.cache.pipelines))
                 tasks.create_task(self.queue.run(self._stopping))
                 tasks.create_task(self._releases.run(self._stopping))
         finally:
             self.queue = self._releases = None
+            self.gauges.clear()
             lasted = round(time.monotonic() - started, 3)
             logger.info("leading_ended", extra={"duration_s": lasted})
 
@@ -157,9 +167,12 @@ class Operator:
 
     def _changed(self, pipeline: Pipeline) -> None:
         """Hear of a new version of a Pipeline, before anything else is done with it."""
+        self._pauses.changed(pipeline)
 
     def _has_gone(self, pipeline: Pipeline) -> None:
         """Free the queue of a Pipeline that is gone, so that another may have it."""
+        self._pauses.forget(pipeline)
+        self.gauges.forget(pipeline.key, pipeline.uid)
         self._wake(pipeline.key, True)
         if self._releases is not None:
             self._gone[pipeline.uid] = pipeline

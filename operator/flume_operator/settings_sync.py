@@ -22,6 +22,7 @@ from flume_operator.conditions import Finding, Reason, Type
 from flume_operator.controls import Controls
 from flume_operator.credentials import Credentials
 from flume_operator.errors import CredentialsError, ForbiddenError, MissingError
+from flume_operator.gauges import QueueGauges
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options
 from flume_operator.status import Looked
@@ -55,16 +56,25 @@ class SettingsSync:
         controls: Of each Redis.
         options: For the key prefix.
         home: Name of this cluster: owners with another are not known to be gone.
+        gauges: Shown what is seen of each queue.
     """
 
     def __init__(
-        self, api: Api, credentials: Credentials, controls: Controls, options: Options, home: str
+        self,
+        api: Api,
+        credentials: Credentials,
+        controls: Controls,
+        options: Options,
+        *,
+        home: str,
+        gauges: QueueGauges,
     ) -> None:
         self._api = api
         self._credentials = credentials
         self._controls = controls
         self._options = options
         self._home = home
+        self._gauges = gauges
 
     def owner(self, pipeline: Pipeline) -> Owner:
         """Return who writes for a Pipeline."""
@@ -103,9 +113,17 @@ class SettingsSync:
     async def _applied(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Synced:
         applied = await self._apply(pipeline, manifest, control)
         seen = await control.look(manifest.spec.queue)
+        self._show(pipeline, manifest, seen)
         finding, rate = judge(manifest, pipeline, applied)
         generation = pipeline.generation if applied.is_in_force else None
         return Synced(finding, control.prefix, generation, rate, looked(seen, pipeline.uid))
+
+    def _show(self, pipeline: Pipeline, manifest: Manifest, seen: QueueSeen) -> None:
+        """Show a queue in the metrics, by the Pipeline that owns it and no other."""
+        if seen.record is not None and seen.record.owner.uid == pipeline.uid:
+            self._gauges.saw(pipeline.key, pipeline.uid, manifest.spec.queue, seen.counts)
+        else:
+            self._gauges.forget(pipeline.key, pipeline.uid)
 
     async def _apply(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Applied:
         owner = self.owner(pipeline)

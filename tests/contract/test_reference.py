@@ -16,14 +16,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from flume import AsyncClient, Client, events
+from flume import AsyncClient, Client, events, gauges
 from flume.cli.lazy import LazyGroup
 from flume.cli.root import cli
 from flume.commands.client import Counts, HandlerDepth
 from flume.logs import JsonFormatter
 from flume.pipeline import PipelineSettings
-from flume.runtime import depths
-from flume.runtime.metrics import Metrics, WorkerCollector
+from flume.runtime.metrics import LABELS, Metrics, WorkerCollector
 from flume_operator.metrics import OperatorMetrics
 from tests.support.log_calls import LogCall, log_calls
 from tests.support.processes import REPOSITORY
@@ -74,7 +73,7 @@ def families() -> dict[str, Metric]:
     found = [(["mail", "orders"], counts)]
     collected = [
         *WorkerCollector([metrics]).collect(),
-        *depths.families(found),
+        *gauges.families(found, LABELS),
         *_operator_families(),
     ]
     return {f.name + "_total" * (f.type == "counter"): f for f in collected}
