@@ -62,6 +62,10 @@ class _Wish:
     secret_key: str
 
 
+def _uncounted(_outcome: str, _seconds: float) -> None:
+    pass
+
+
 class PauseLine:
     """Carries pauses to Redis.
 
@@ -69,6 +73,7 @@ class PauseLine:
         addresses: Where each Redis is.
         owner: Who writes for a Pipeline.
         prefix_in: Start of the keys for Pipelines of a namespace that give none.
+        count: Told ``done`` or ``failed`` for each call, and the seconds since it was heard of.
         rng: Spreads tries.
     """
 
@@ -78,11 +83,13 @@ class PauseLine:
         owner: Callable[[Pipeline], Owner],
         prefix_in: Callable[[str], str],
         *,
+        count: Callable[[str, float], None] = _uncounted,
         rng: Random | None = None,
     ) -> None:
         self._addresses = addresses
         self._owner = owner
         self._prefix_in = prefix_in
+        self._count = count
         self._rng = rng or Random()
         self._controls = Controls(at_once=AT_ONCE, longest_wait_s=LONGEST_WAIT_S)
         self._wishes: dict[Key, tuple[str, bool]] = {}
@@ -159,6 +166,7 @@ class PauseLine:
                 await self._write(*waiting)
             except Exception as error:
                 tries = 0 if isinstance(error, _PASSING) else tries + 1
+                self._count("failed", time.monotonic() - waiting[1])
                 if str(error) != said:
                     said = str(error)
                     _complain(key, error)
@@ -187,12 +195,14 @@ class PauseLine:
         except FlumeError:  # such as a password that was changed
             self._addresses.doubt(wish.secret, wish.secret_key)
             raise
+        took_s = time.monotonic() - since
+        self._count("done", took_s)
         extra = {
             "pipeline": str(pipeline.key),
             "queue": wish.queue,
             "paused": wish.is_paused,
             "outcome": applied.write.name.lower(),
-            "duration_s": round(time.monotonic() - since, 4),
+            "duration_s": round(took_s, 4),
         }
         logger.info("pause_written", extra=extra)
 

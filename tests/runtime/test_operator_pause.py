@@ -60,6 +60,11 @@ class Places:
         self.urls = dict(urls)
         self.kept: dict[Key, str] = {}
         self.asked = 0
+        self.counted: list[tuple[str, float]] = []
+
+    def count(self, outcome: str, seconds: float) -> None:
+        """Keep what is told of a call."""
+        self.counted.append((outcome, seconds))
 
     def remembered(self, secret: Key, key: str) -> str | None:
         """Return what was read last."""
@@ -85,7 +90,8 @@ async def carrying(
     places: Places, *known: Pipeline, prefix: str = "flume"
 ) -> AsyncIterator[PauseLine]:
     """Run the fast path for the time of a block."""
-    line, stopping = PauseLine(places, owner, lambda _namespace: prefix), asyncio.Event()
+    line = PauseLine(places, owner, lambda _namespace: prefix, count=places.count)
+    stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(line.run(stopping, lambda: known))
         await wait_until_async(lambda: line.is_running)
@@ -222,6 +228,10 @@ async def test_a_pause_binds_once_redis_is_back(server: Server, proxy: Proxy) ->
         proxy.heal()
         await until_paused(server)
         await wait_until_async(lambda: server.call("HGET", KEYS.settings, "paused") == b"2 uid")
+        await wait_until_async(lambda: [told[0] for told in places.counted].count("done") == 2)
+
+    assert "failed" in [told[0] for told in places.counted]
+    assert all(0 < seconds < 5 for _, seconds in places.counted)
 
 
 async def test_a_pause_of_one_redis_that_hangs_delays_no_other(
