@@ -63,7 +63,7 @@ class Credentials:
         except ForbiddenError as error:
             raise CredentialsError(
                 f"The operator may not read the Secret {secret.name} in namespace "
-                f"{secret.namespace}: add the name to redis.secretNames of the chart. {error}",
+                f"{secret.namespace}: add the name to redisSecrets of the chart. {error}",
                 is_missing=True,
             ) from error
         value = (found.get("data") or {}).get(key)
