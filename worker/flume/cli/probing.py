@@ -42,6 +42,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "LINDEX": (KEY, "0"),
     "LLEN": (KEY,),
     "LPOP": (KEY,),
+    "LTRIM": (KEY, "0", "-1"),
     "LPUSH": (KEY, "v"),
     "LRANGE": (KEY, "0", "0"),
     "LREM": (KEY, "0", "v"),

@@ -57,7 +57,7 @@ for _ = 1, 64 + 2 * lists do
   local entries = redis.call('LRANGE', ready, 0, math.max(chunk, 1) - 1)
   local leases, taken, bytes = take(entries, jobs, score, room - used, ids, bodies)
   if taken == 0 then break end
-  redis.call('LPOP', ready, taken) -- first: memory full never refuses it, nor what follows
+  redis.call('LTRIM', ready, taken, -1) -- first: memory full never refuses it, nor what follows
   lease(running, leases, ids, bodies)
   if since == 0 then since = head end
   used, want = used + bytes, want - #leases / 2

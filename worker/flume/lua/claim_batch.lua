@@ -60,7 +60,7 @@ for _, head in ipairs(lists) do
     ids, bodies, first, take = got.ids, got.bodies, got.since, #got.ids - #got.ids % size
     if take == 0 and (got.is_cut or now - first >= timeout) then take = #ids end
     local gone = take == 0 and (#ids > 0 and (got.upto[1] or 1) - 1 or seen) or got.upto[take] or take
-    if gone > 0 then redis.call('LPOP', KEYS[place], gone) end -- memory full never refuses it
+    if gone > 0 then redis.call('LTRIM', KEYS[place], gone, -1) end -- memory full never refuses it
     for i = #ids, take + 1, -1 do ids[i], bodies[i] = nil, nil end
   end
   if take > 0 then since = first break end

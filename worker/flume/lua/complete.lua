@@ -26,11 +26,11 @@ local has_suspects = redis.call('HLEN', suspects) > 0
 local i, n = 2, 0
 while i < #ARGV do
   local fence, first, last = tonumber(ARGV[i]), i + 2, i + 1 + ARGV[i + 1]
-  local scores = redis.call('ZMSCORE', running, unpack(ARGV, first, last))
+  local scores, same = redis.call('ZMSCORE', running, unpack(ARGV, first, last)), nil
   for j = first, last do
     local score = scores[j - first + 1]
-    if score and score % FENCES == fence then
-      n = n + 1
+    if score and (score == same or score % FENCES == fence) then -- jobs of a claim share one, mostly
+      same, n = score, n + 1
       mine[n] = ARGV[j]
     elseif score or redis.call('HEXISTS', jobs, ARGV[j]) == 1 then
       lost[#lost + 1] = ARGV[j]

@@ -218,6 +218,7 @@ class BatchLane(Lane):
                 self._batches.discard(batch)
                 for job in batch.jobs:
                     self.running.pop(job.id, None)
+            batch.jobs, batch.called = [], ()  # jobs name their batch: no circle is left to collect
         if not self._is_filling:
             if self.buffer:
                 self._fill()
