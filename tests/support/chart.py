@@ -33,9 +33,11 @@ def helm(
     )
 
 
-def render(values: Manifest | None = None, *, release: str = RELEASE) -> list[Manifest]:
+def render(
+    values: Manifest | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE
+) -> list[Manifest]:
     """Return all objects that an install with these values makes."""
-    ended = helm("template", release, CHART, "--namespace", NAMESPACE, values=values or {})
+    ended = helm("template", release, CHART, "--namespace", namespace, values=values or {})
     assert ended.returncode == 0, ended.stderr
     return [found for found in yaml.safe_load_all(ended.stdout) if found]
 
