@@ -99,6 +99,11 @@ class PauseLine:
         self.is_running = False
         """Whether this process carries pauses: it leads."""
 
+    @property
+    def waiting(self) -> int:
+        """How many Pipelines have a pause on its way."""
+        return len(self._waiting)
+
     def changed(self, pipeline: Pipeline) -> None:
         """Take in a version of a Pipeline; waits for nothing.  Not heeded while nothing runs."""
         if not self.is_running:

@@ -157,3 +157,17 @@ def test_who_takes_a_queue_over_brings_its_own_pause(rig: Rig) -> None:
     rig.configure(owner=OLDER, paused="")
 
     assert not is_paused(rig)
+
+
+@pytest.mark.parametrize("is_paused_now", [True, False])
+def test_who_says_nothing_of_a_pause_leaves_it_as_it_is(rig: Rig, is_paused_now: bool) -> None:
+    """Also what a reconcile says that came after the fast path: it has no word in it."""
+    rig.configure(b"", owner=replace(OWNER, spec=8), paused=SAID if is_paused_now else "")
+    before, change = rig.fields(rig.keys.pause), last_change(rig)
+    rig.configure(
+        b'{"concurrency":1}', owner=replace(OWNER, spec=7), paused="" if is_paused_now else SAID
+    )
+    rig.configure(b"{}", owner=replace(OWNER, spec=9), paused=None)
+
+    assert rig.fields(rig.keys.pause) == before
+    assert last_change(rig) == change
