@@ -14,6 +14,7 @@ from flume_operator.api import Api
 from flume_operator.cache import Cache
 from flume_operator.controls import Controls
 from flume_operator.credentials import Credentials
+from flume_operator.deletion import Deletion
 from flume_operator.deploying import Deployer
 from flume_operator.errors import (
     CredentialsError,
@@ -69,7 +70,8 @@ class Operator:
             options=options,
             settings=self._settings,
             deployer=self._deployer,
-            now=lambda: datetime.now(UTC),
+            deletion=Deletion(api, self.cache, self._settings, _now),
+            now=_now,
         )
         self._listener = Listener(
             self.cache, wake=self._wake, changed=self._changed, gone=self._has_gone
@@ -210,6 +212,10 @@ class Operator:
         self._failure = f"the watch has ended ({said}); a new start may help"
         logger.error("watch_ended", extra={"error": said})
         self._stopping.set()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def run(options: Options) -> None:

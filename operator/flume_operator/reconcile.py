@@ -19,6 +19,7 @@ from flume_operator import children, status
 from flume_operator.api import Api
 from flume_operator.cache import Cache
 from flume_operator.conditions import Finding, Reason, Type
+from flume_operator.deletion import Deletion
 from flume_operator.deploying import Deployer
 from flume_operator.errors import ApiError, ForbiddenError, MissingError, RefusedError
 from flume_operator.objects import Key, Pipeline, read_pipeline
@@ -66,6 +67,7 @@ class Reconciler:
         options: Of the operator.
         settings: Writes to Redis.
         deployer: Writes children.
+        deletion: Ends them.
         now: Time of day, for transitions.
         rng: Spreads looks.
     """
@@ -78,6 +80,7 @@ class Reconciler:
         options: Options,
         settings: SettingsSync,
         deployer: Deployer,
+        deletion: Deletion,
         now: Callable[[], datetime],
         rng: Random | None = None,
     ) -> None:
@@ -86,6 +89,7 @@ class Reconciler:
         self._options = options
         self._settings = settings
         self._deployer = deployer
+        self._deletion = deletion
         self._now = now
         self._rng = rng or Random()
         self._prepared: dict[Key, _Prepared] = {}
@@ -102,12 +106,25 @@ class Reconciler:
             self._deployer.forget(key)
             return None
         prepared = self._prepare(pipeline)
+        if pipeline.deleted_ms is not None:
+            return await self._end(pipeline, prepared)
+        if prepared.manifest is not None:
+            pipeline = await self._deletion.mark(pipeline, prepared.manifest)
         result = await self._work(pipeline, prepared)
         seen = self._seen(pipeline, prepared, result)
         await self._report(pipeline, seen)
         if result.failure is not None:
             raise result.failure
         return self._next(seen)
+
+    async def _end(self, pipeline: Pipeline, prepared: _Prepared) -> float | None:
+        """Bring one nearer to its end that is deleted and kept by a finalizer."""
+        if await self._deletion.step(pipeline, prepared.manifest) or prepared.manifest is None:
+            return None
+        valid = Finding(Type.SPEC_VALID, True, Reason.VALID, "The spec is valid.")
+        synced = await self._settings.look(pipeline, prepared.manifest)
+        await self._report(pipeline, self._seen(pipeline, prepared, _Result(valid, synced)))
+        return SOON_S
 
     def manifest(self, pipeline: Pipeline) -> Manifest | None:
         """Return a Pipeline as a manifest; None where it is not valid."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from flume.control import Applied, Control, Owner, Write
@@ -45,6 +47,9 @@ class Synced:
     def is_held(self) -> bool:
         """Whether another owner holds the queue."""
         return self.finding.reason == Reason.QUEUE_CONFLICT
+
+
+_Call = Callable[[Pipeline, Manifest, Control], Awaitable[Synced]]
 
 
 class SettingsSync:
@@ -92,22 +97,25 @@ class SettingsSync:
 
     async def sync(self, pipeline: Pipeline, manifest: Manifest) -> Synced:
         """Put the settings in force where they are not, and look at the queue."""
+        return await self._tried(pipeline, manifest, self._applied)
+
+    async def look(self, pipeline: Pipeline, manifest: Manifest) -> Synced:
+        """Only look at the queue."""
+        return await self._tried(pipeline, manifest, self._seen)
+
+    async def _tried(self, pipeline: Pipeline, manifest: Manifest, call: _Call) -> Synced:
         prefix = self.prefix(manifest, pipeline.key.namespace)
         ref = manifest.spec.redis.secret_ref
-        secret = Key(pipeline.key.namespace, ref.name)
         try:
-            url = await self._credentials.url(secret, ref.key)
-            async with self._controls.use(url, prefix) as control:
-                return await self._applied(pipeline, manifest, control)
+            async with self.control(pipeline, manifest) as control:
+                return await call(pipeline, manifest, control)
         except CredentialsError as error:
             reason = Reason.SECRET_MISSING if error.is_missing else Reason.SECRET_INVALID
             return Synced(_not(reason, str(error)), prefix)
         except (ConfigurationError, NameRefusedError) as error:
-            self._credentials.doubt(secret, ref.key)
             message = f"Secret {ref.name}, key {ref.key}: {error}"
             return Synced(_not(Reason.SECRET_INVALID, message), prefix)
         except FlumeError as error:
-            self._credentials.doubt(secret, ref.key)
             return Synced(_not(reason_of(error), _said(error, ref.name)), prefix)
 
     async def _applied(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Synced:
@@ -124,6 +132,12 @@ class SettingsSync:
             self._gauges.saw(pipeline.key, pipeline.uid, manifest.spec.queue, seen.counts)
         else:
             self._gauges.forget(pipeline.key, pipeline.uid)
+
+    async def _seen(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Synced:
+        seen = await control.look(manifest.spec.queue)
+        message = "It is being deleted, and its settings are in force until then."
+        finding = Finding(Type.SETTINGS_SYNCED, True, Reason.DELETING, message)
+        return Synced(finding, control.prefix, looked=looked(seen, pipeline.uid))
 
     async def _apply(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Applied:
         owner = self.owner(pipeline)
@@ -154,11 +168,26 @@ class SettingsSync:
 
     async def release(self, pipeline: Pipeline, manifest: Manifest) -> None:
         """Free the queue of a Pipeline that is gone."""
-        ref = manifest.spec.redis.secret_ref
-        namespace = pipeline.key.namespace
-        url = await self._credentials.url(Key(namespace, ref.name), ref.key)
-        async with self._controls.use(url, self.prefix(manifest, namespace)) as control:
+        async with self.control(pipeline, manifest) as control:
             await control.release(manifest.spec.queue, pipeline.uid)
+
+    @asynccontextmanager
+    async def control(self, pipeline: Pipeline, manifest: Manifest) -> AsyncIterator[Control]:
+        """Lend the control of a Pipeline's Redis; what it raises makes its Secret doubtful.
+
+        Raises:
+            CredentialsError: If the Secret is missing or wrong.
+            FlumeError: If the Redis does not do what is asked.
+        """
+        namespace, ref = pipeline.key.namespace, manifest.spec.redis.secret_ref
+        secret = Key(namespace, ref.name)
+        url = await self._credentials.url(secret, ref.key)
+        try:
+            async with self._controls.use(url, self.prefix(manifest, namespace)) as control:
+                yield control
+        except FlumeError:
+            self._credentials.doubt(secret, ref.key)
+            raise
 
 
 def judge(manifest: Manifest, pipeline: Pipeline, applied: Applied) -> tuple[Finding, str | None]:

@@ -1,0 +1,40 @@
+"""What the tests of the operator share: a namespace with a Redis, and the operator itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.clusters import Cluster, Namespace
+from tests.support.missing import require
+from tests.support.operating import Shop, reachable_server, running_operator
+from tests.support.processes import Process
+from tests.support.servers import Server
+
+
+@pytest.fixture(scope="session")
+def pod_server(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, str]]:
+    """Return a Valkey that pods and this machine reach, and its URL; queues keep tests apart."""
+    require("valkey")
+    with reachable_server(tmp_path_factory.mktemp("pod-server")) as found:
+        yield found
+
+
+@pytest.fixture
+def shop(namespace: Namespace, pod_server: tuple[Server, str]) -> Shop:
+    """Return a namespace with the Secret of a Redis, and nobody yet who looks after Pipelines."""
+    made = Shop(namespace, *pod_server)
+    made.make_secret()
+    return made
+
+
+@pytest.fixture
+def operator(cluster: Cluster, shop: Shop, tmp_path: Path) -> Iterator[Process]:
+    """Run an operator that looks after the shop's namespace."""
+    log = tmp_path / "operator.log"
+    with running_operator(cluster, log, "--namespaces", shop.namespace.name) as process:
+        yield process
