@@ -63,8 +63,7 @@ class Api:
     """
 
     def __init__(self, configuration: client.Configuration) -> None:
-        self.client = client.ApiClient(configuration)
-        """For the Lease, which ``leader`` writes."""
+        self._client = client.ApiClient(configuration)
         self.may_write: Callable[[], bool] = lambda: True
         """Asked right before each call that changes something."""
         self.home = _home(configuration)
@@ -91,7 +90,7 @@ class Api:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.client.close()  # type: ignore[no-untyped-call]
+        await self._client.close()  # type: ignore[no-untyped-call]
 
     async def get(self, kind: str, key: Key) -> dict[str, Any]:
         """Return an object.
@@ -112,6 +111,14 @@ class Api:
             more = page.get("metadata", {}).get("continue", "")
             if not more:
                 return found
+
+    async def versions(self, kind: str, namespace: str | None) -> dict[str, str]:
+        """Return uid → resourceVersion of all objects of a kind, in one small answer."""
+        short = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        query = [("resourceVersion", "0")]  # out of the API server's memory
+        page = await self._call("GET", _path(kind, namespace), query=query, accept=short)
+        found = [item["metadata"] for item in page.get("items", [])]
+        return {item["uid"]: item["resourceVersion"] for item in found}
 
     async def apply(
         self,
@@ -174,20 +181,21 @@ class Api:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
         query: Sequence[tuple[str, str]] = (),
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         if method != "GET" and not self.may_write():
             raise NotLeaderError(f"another process leads: {method} {path} was not sent")
-        parameters = await self.client.param_serialize(
+        parameters = await self._client.param_serialize(
             method,
             path,
             query_params=list(query),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                response = await self.client.call_api(*parameters)
+                response = await self._client.call_api(*parameters)
                 raw = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = str(error) or f"no answer within {TIMEOUT_S:g} s"

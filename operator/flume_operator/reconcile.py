@@ -26,6 +26,7 @@ from flume_operator.objects import Key, Pipeline, read_pipeline
 from flume_operator.options import Options
 from flume_operator.settings_sync import SettingsSync, Synced, unsynced
 from flume_operator.status import Looked, Seen
+from flume_operator.telling import Told, told
 
 logger = logging.getLogger("flume_operator.reconcile")
 
@@ -68,6 +69,7 @@ class Reconciler:
         settings: Writes to Redis.
         deployer: Writes children.
         deletion: Ends them.
+        tell: Says something to people.
         now: Time of day, for transitions.
         rng: Spreads looks.
     """
@@ -81,6 +83,7 @@ class Reconciler:
         settings: SettingsSync,
         deployer: Deployer,
         deletion: Deletion,
+        tell: Callable[[Pipeline, Told], None],
         now: Callable[[], datetime],
         rng: Random | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class Reconciler:
         self._settings = settings
         self._deployer = deployer
         self._deletion = deletion
+        self._tell = tell
         self._now = now
         self._rng = rng or Random()
         self._prepared: dict[Key, _Prepared] = {}
@@ -222,6 +226,8 @@ class Reconciler:
         except MissingError:  # deleted meanwhile
             return
         self._cache.put(read_pipeline(answer))
+        for item in told(pipeline.status, made):
+            self._tell(pipeline, item)
 
     def _next(self, seen: Seen) -> float:
         if _is_moving(seen):

@@ -80,35 +80,18 @@ class Watcher:
         self._ended = ended
         self._loop = loop
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self.thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        """Ends when the watch does."""
         self._login_number = itertools.count()
 
     def start(self) -> None:
         """Begin to watch."""
-        self._thread.start()
+        self.thread.start()
 
     async def stop(self) -> None:
         """End the watch."""
         self._stop.set()
-        await asyncio.to_thread(self._thread.join, 5.0)
-
-    def is_alive(self) -> bool:
-        """Whether the watch goes on."""
-        return self._thread.is_alive()
-
-    async def answers(self, within_s: float = 5.0) -> bool:
-        """Whether the watch's event loop still runs what it is given."""
-        own, answered = self._own_loop, asyncio.Event()
-        if own is None or not self.is_alive():
-            return False
-        try:
-            own.call_soon_threadsafe(self._loop.call_soon_threadsafe, answered.set)
-            async with asyncio.timeout(within_s):
-                await answered.wait()
-        except (RuntimeError, TimeoutError):  # its loop was closed, or is blocked
-            return False
-        return True
+        await asyncio.to_thread(self.thread.join, 5.0)
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -120,7 +103,6 @@ class Watcher:
             self._post(self._ended, error)
 
     async def _watch(self) -> None:
-        self._own_loop = asyncio.get_running_loop()
         await kopf.operator(
             registry=self._registry(),
             settings=_settings(),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
 from flume import FlumeError
-from flume_operator.errors import OperatorError
+from flume_operator.errors import OperatorError, RefusedError
 
 K = TypeVar("K", bound=Hashable)
 
@@ -46,6 +47,8 @@ class WorkQueue(Generic[K]):
             never.  What it raises makes the key due again after a back-off.
         workers: Keys worked on at once.
         longest_s: Seconds after which one run is cut off, and counts as failed.
+        ended: Called with the outcome of each run, ``done``, ``refused``, ``failed`` or ``cut``,
+            and its seconds.
         rng: Spreads back-offs.
     """
 
@@ -55,11 +58,13 @@ class WorkQueue(Generic[K]):
         *,
         workers: int,
         longest_s: float = 60.0,
+        ended: Callable[[str, float], None] = lambda _outcome, _seconds: None,
         rng: Random | None = None,
     ) -> None:
         self._work = work
         self._workers = workers
         self._longest_s = longest_s
+        self._ended = ended
         self._rng = rng or Random()
         self._entries: dict[K, _Entry] = {}
         self._ready: asyncio.Queue[K] = asyncio.Queue()
@@ -68,14 +73,14 @@ class WorkQueue(Generic[K]):
         return self._ready.qsize()
 
     def stuck_for_s(self) -> float:
-        """Return for how long the oldest of the present runs has been going on."""
-        now = asyncio.get_running_loop().time()
-        runs = [e.running_since for e in self._entries.values() if e.running_since is not None]
-        return now - min(runs) if runs else 0.0
+        """Return for how long the oldest of the present runs has been going on; any thread."""
+        entries = list(self._entries.values())
+        runs = [each.running_since for each in entries if each.running_since is not None]
+        return time.monotonic() - min(runs) if runs else 0.0
 
     def failing(self) -> int:
-        """Return how many keys wait for another try."""
-        return sum(entry.failures > 0 for entry in self._entries.values())
+        """Return how many keys wait for another try; any thread."""
+        return sum(entry.failures > 0 for entry in list(self._entries.values()))
 
     def wake(self, key: K, *, after_s: float = 0.0, urgent: bool = False) -> None:
         """Let a key be worked on once ``after_s`` seconds are over, or sooner.
@@ -110,15 +115,17 @@ class WorkQueue(Generic[K]):
             await self._run_once(await self._ready.get())
 
     async def _run_once(self, key: K) -> None:
-        loop = asyncio.get_running_loop()
         entry = self._entries[key]
-        entry.is_queued, entry.running_since, entry.again_at = False, loop.time(), None
+        started = time.monotonic()
+        entry.is_queued, entry.running_since, entry.again_at = False, started, None
         after_s: float | None = None
         try:
             async with asyncio.timeout(self._longest_s):
                 after_s = await self._work(key)
             entry.failures = 0
+            self._ended("done", time.monotonic() - started)
         except Exception as error:
+            self._ended(_outcome(error), time.monotonic() - started)
             entry.failures += 1
             after_s = self._backoff(entry.failures, error)
             _log(key, entry.failures, error)
@@ -160,6 +167,12 @@ class WorkQueue(Generic[K]):
         delay = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failures - 1, 20))
         asked = float(getattr(error, "retry_after_s", 0.0))
         return max(asked, self._rng.uniform(delay / 2, delay))
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "cut"
+    return "refused" if isinstance(error, RefusedError) else "failed"
 
 
 def _log(key: object, failures: int, error: Exception) -> None:
