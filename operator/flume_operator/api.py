@@ -66,6 +66,9 @@ class Api:
         self._client = client.ApiClient(configuration)
         self.may_write: Callable[[], bool] = lambda: True
         """Asked right before each call that changes something."""
+        self.wrote: Callable[[str, str], None] = lambda _kind, _outcome: None
+        """Called after each, with the kind of object and the outcome: ``done``, ``refused`` or
+        ``unavailable``."""
         self.home = _home(configuration)
         """Name of the cluster: the same for all that reach it, and for no other."""
 
@@ -144,24 +147,25 @@ class Api:
             *([("dryRun", "All")] if dry else []),
         ]
         path = _path(body["kind"], metadata["namespace"], metadata["name"])
-        return await self._call("PATCH", path, body=body, content_type=_APPLY, query=query)
+        return await self._write(
+            body["kind"], "PATCH", path, body=body, content_type=_APPLY, query=query
+        )
 
     async def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Make an object; one of that name is a ``ConflictError``."""
-        return await self._call(
-            "POST", _path(body["kind"], body["metadata"]["namespace"]), body=body
-        )
+        path = _path(body["kind"], body["metadata"]["namespace"])
+        return await self._write(body["kind"], "POST", path, body=body)
 
     async def replace(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Write an object as a whole; one that changed meanwhile is a ``ConflictError``."""
         metadata = body["metadata"]
         path = _path(body["kind"], metadata["namespace"], metadata["name"])
-        return await self._call("PUT", path, body=body)
+        return await self._write(body["kind"], "PUT", path, body=body)
 
     async def merge(self, kind: str, key: Key, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change some fields of an object, and return it; null takes a field away."""
         path = _path(kind, key.namespace, key.name)
-        return await self._call("PATCH", path, body=patch, content_type=_MERGE)
+        return await self._write(kind, "PATCH", path, body=patch, content_type=_MERGE)
 
     async def merge_status(self, key: Key, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Change some fields of a Pipeline's status, and return the Pipeline.
@@ -171,7 +175,22 @@ class Api:
             patch: With ``metadata.uid``, a Pipeline that was made anew meanwhile is a conflict.
         """
         path = _path("Pipeline", key.namespace, key.name) + "/status"
-        return await self._call("PATCH", path, body=patch, content_type=_MERGE)
+        return await self._write("Pipeline", "PATCH", path, body=patch, content_type=_MERGE)
+
+    async def _write(self, kind: str, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """Change something, if this process may, and count it."""
+        if not self.may_write():
+            raise NotLeaderError(f"another process leads: {method} {path} was not sent")
+        outcome = "unavailable"
+        try:
+            answer = await self._call(method, path, **options)
+            outcome = "done"
+        except RefusedError:
+            outcome = "refused"
+            raise
+        finally:
+            self.wrote(kind, outcome)
+        return answer
 
     async def _call(
         self,
@@ -183,8 +202,6 @@ class Api:
         query: Sequence[tuple[str, str]] = (),
         accept: str = "application/json",
     ) -> dict[str, Any]:
-        if method != "GET" and not self.may_write():
-            raise NotLeaderError(f"another process leads: {method} {path} was not sent")
         parameters = await self._client.param_serialize(
             method,
             path,

@@ -70,6 +70,7 @@ class Operator:
         self._audit = WatchAudit(self._versions, self._known)
         self.registry = CollectorRegistry()
         self._metrics = OperatorMetrics(self.registry)
+        api.wrote = self._metrics.wrote
         self._controls = Controls()
         self.gauges = QueueGauges()
         """What was last seen of each queue, for /metrics; nothing while another process leads."""
