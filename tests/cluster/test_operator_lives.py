@@ -6,6 +6,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_an_operator_that_is_killed_leaves_nothing_half_done(
         log = tmp_path / f"{life}.log"
         with starting_operator(cluster, log, *flags) as process:
             if after == "key_failed":  # in the middle: some are done, some are not
-                wait_until(lambda: shop.has("deployment", f"p{life}"), 60, what="one of them")
+                wait_until(partial(shop.has, "deployment", f"p{life}"), 60, what="one of them")
             else:
                 process.wait_for_output(after, 30)
             process.kill()
