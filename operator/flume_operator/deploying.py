@@ -59,12 +59,14 @@ class Deployer:
         done = self._done.get((key, body["kind"], body["metadata"]["name"]))
         return done is None or done.wanted != digest(body)
 
-    async def try_out(self, body: Mapping[str, Any]) -> None:
+    async def try_out(self, key: Key, body: Mapping[str, Any]) -> None:
         """Ask the API server whether it would take a child.
 
         Raises:
+            ConflictError: If an object of its name is not the Pipeline's.
             RefusedError: If it would not.
         """
+        await self._there(key, body)
         await self._api.apply(body, dry=True)
 
     async def deploy(self, key: Key, children: Sequence[Mapping[str, Any]], replicas: int) -> None:

@@ -21,7 +21,13 @@ from flume_operator.cache import Cache
 from flume_operator.conditions import Finding, Reason, Type
 from flume_operator.deletion import Deletion
 from flume_operator.deploying import Deployer
-from flume_operator.errors import ApiError, ForbiddenError, MissingError, RefusedError
+from flume_operator.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    MissingError,
+    RefusedError,
+)
 from flume_operator.objects import Key, Pipeline, read_pipeline
 from flume_operator.options import Options
 from flume_operator.settings_sync import SettingsSync, Synced, unsynced
@@ -176,8 +182,8 @@ class Reconciler:
             if not self._deployer.is_new(key, body):
                 continue
             try:
-                await self._deployer.try_out(body)
-            except (ForbiddenError, MissingError):
+                await self._deployer.try_out(key, body)
+            except (ConflictError, ForbiddenError, MissingError):
                 break  # not the spec's fault: the apply itself will tell
             except RefusedError as error:
                 message = f"Nothing was changed. The API server refuses the Deployment: {error}"
