@@ -1,4 +1,4 @@
-"""What the tests of the operator share: a namespace with a Redis, and the operator itself."""
+"""What tests on a cluster share: namespaces, a Redis for pods, and the operator itself."""
 
 from __future__ import annotations
 
@@ -38,3 +38,10 @@ def operator(cluster: Cluster, shop: Shop, tmp_path: Path) -> Iterator[Process]:
     log = tmp_path / "operator.log"
     with running_operator(cluster, log, "--namespaces", shop.namespace.name) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(cluster: Cluster) -> Iterator[Namespace]:
+    """Return a namespace for the tests of a module that leave nothing in it."""
+    with cluster.new_namespace() as made:
+        yield made

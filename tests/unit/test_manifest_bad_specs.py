@@ -1,25 +1,12 @@
 """Each mistake of the table is refused with its sentence, and with nothing else."""
 
 import re
-from typing import Any
 
 import pytest
-import yaml
 
 from flume.manifest import ManifestError, PipelineSpec, load
+from tests.support.manifests import changed
 from tests.unit.bad_specs import BAD_SPECS, GOOD
-
-
-def changed(change: str) -> str:
-    """Return ``GOOD`` with one change, as YAML."""
-    return yaml.safe_dump(_merged(yaml.safe_load(GOOD), yaml.safe_load(change)))
-
-
-def _merged(value: Any, change: Any) -> Any:
-    if not isinstance(value, dict) or not isinstance(change, dict):
-        return change
-    merged = {key: _merged(value.get(key), patch) for key, patch in change.items()}
-    return {key: item for key, item in (value | merged).items() if item is not None}
 
 
 @pytest.mark.parametrize(("change", "sentence"), BAD_SPECS, ids=[c[:60] for c, _ in BAD_SPECS])
@@ -28,7 +15,7 @@ def test_a_bad_spec_is_refused_with_the_sentence_of_the_api_server(
 ) -> None:
     """A person who knows a message from kubectl meets the same one in local mode."""
     with pytest.raises(ManifestError) as refused:
-        load(changed(change), source="email.yaml")
+        load(changed(GOOD, change), source="email.yaml")
 
     expected = rf"email\.yaml, line \d+: {re.escape(sentence)}( \(.+\))?"
     assert re.fullmatch(expected, str(refused.value)), str(refused.value)
