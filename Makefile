@@ -19,7 +19,7 @@ COMPILE := uv pip compile pyproject.toml --all-extras --group dev --universal --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-cluster soak check format format-check lint types imports sizes links \
+.PHONY: help demo cluster cluster-down test test-fast test-cluster soak check format format-check lint types imports sizes links \
 	lock-check generated generate bench lock clean
 
 help: ## list the targets
@@ -29,6 +29,12 @@ help: ## list the targets
 
 demo: $(READY) ## send ten thousand e-mails through a local SMTP server
 	@$(BIN)/python examples/email/demo.py
+
+cluster: ## make a kind cluster with the operator and the e-mail example on it
+	@tools/cluster up
+
+cluster-down: ## delete that cluster
+	@tools/cluster down
 
 bench: $(READY) ## measure against a yardstick and other libraries (FIGURES=drain for a part)
 	@$(BIN)/python -m benchmarks $(FIGURES)

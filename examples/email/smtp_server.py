@@ -4,7 +4,7 @@ It turns some recipients away for now (451, greylisting: the first attempt only)
 (550).  Which ones, an address alone decides, so every run turns away the same.
 It prints JSON lines: its port when it listens, and then what it has counted, when that changes.
 It ends on Ctrl-C, on SIGTERM, and when whoever started it goes away.
-By hand: python smtp_server.py [PORT]
+By hand: python smtp_server.py [PORT [HOST]]
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def say(fields: dict[str, int]) -> None:
     print(json.dumps(fields), flush=True)
 
 
-async def main(port: int) -> None:
+async def main(port: int = 0, host: str = "127.0.0.1") -> None:
     loop = asyncio.get_running_loop()
     mailbox = Mailbox()
     stopping = asyncio.Event()
@@ -73,7 +73,7 @@ async def main(port: int) -> None:
     threading.Thread(target=await_parent, args=(loop, stopping), daemon=True).start()
 
     server = await loop.create_server(
-        lambda: SMTP(mailbox, hostname="mail.example"), "127.0.0.1", port
+        lambda: SMTP(mailbox, hostname="mail.example"), host, port
     )
     say({"port": server.sockets[0].getsockname()[1]})
     said: dict[str, int] = {}
@@ -96,4 +96,4 @@ def await_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> No
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
+    asyncio.run(main(*map(int, sys.argv[1:2]), *sys.argv[2:3]))
