@@ -64,7 +64,7 @@ def say(fields: dict[str, int]) -> None:
     print(json.dumps(fields), flush=True)
 
 
-async def main(port: int = 0, host: str = "127.0.0.1") -> None:
+async def main(port: int, host: str) -> None:
     loop = asyncio.get_running_loop()
     mailbox = Mailbox()
     stopping = asyncio.Event()
@@ -72,9 +72,7 @@ async def main(port: int = 0, host: str = "127.0.0.1") -> None:
         loop.add_signal_handler(number, stopping.set)
     threading.Thread(target=await_parent, args=(loop, stopping), daemon=True).start()
 
-    server = await loop.create_server(
-        lambda: SMTP(mailbox, hostname="mail.example"), host, port
-    )
+    server = await loop.create_server(lambda: SMTP(mailbox, hostname="mail.example"), host, port)
     say({"port": server.sockets[0].getsockname()[1]})
     said: dict[str, int] = {}
     while not stopping.is_set():
@@ -96,4 +94,5 @@ def await_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> No
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*map(int, sys.argv[1:2]), *sys.argv[2:3]))
+    port, host = [*sys.argv[1:], *("0", "127.0.0.1")[len(sys.argv) - 1 :]]
+    asyncio.run(main(int(port), host))
