@@ -15,15 +15,25 @@ if TYPE_CHECKING:
     from tests.support.clusters import Namespace
 
 
+START = re.compile(
+    r"The Pipeline \".*\" is invalid: |Error from server \(BadRequest\): .*strict decoding error: ",
+    re.DOTALL,
+)
+UNCHECKED = "some validation rules were not checked because the object was invalid"
+
+
 def sentences(refusal: str) -> list[str]:
     """Return what is wrong with an object, out of the lines that kubectl prints."""
-    start = re.compile(
-        r"The Pipeline \".*\" is invalid: "
-        r"|Error from server \(BadRequest\): .*strict decoding error: ",
-        re.DOTALL,
-    )
-    said = start.sub("", refusal, count=1)
-    return [line.removeprefix("* ") for line in said.splitlines() if line]
+    lines = [line.removeprefix("* ") for line in START.sub("", refusal, count=1).splitlines()]
+    return [line for line in lines if line and UNCHECKED not in line]
+
+
+def is_about(sentence: str, other: str) -> bool:
+    """Return whether two sentences are about the same field: the server may say more of it.
+
+    It has rules of its own for names, enums and the field that `kubectl scale` sets.
+    """
+    return other.removeprefix(".").startswith(sentence.partition(":")[0])
 
 
 @pytest.mark.parametrize(("change", "sentence"), BAD_SPECS, ids=[c[:60] for c, _ in BAD_SPECS])
@@ -34,7 +44,9 @@ def test_a_bad_spec_is_refused_with_the_sentence_of_local_mode(
     with pytest.raises(RefusedError) as refused:
         shared_namespace.apply(changed(GOOD, change))
 
-    assert sentences(str(refused.value)) == [sentence]
+    found = sentences(str(refused.value))
+    assert sentence in found
+    assert [other for other in found if not is_about(sentence, other)] == []
 
 
 def test_the_spec_that_all_bad_ones_differ_from_is_accepted(namespace: Namespace) -> None:

@@ -22,12 +22,14 @@ from pytest_kubernetes.options import ClusterOptions
 
 from tests.support.processes import REPOSITORY
 from tests.support.programs import call
+from tests.support.waiting import wait_until
 
 CRDS = REPOSITORY / "crds"
 PREFIX = "flume-test-"  # and the id of the process that made it
 
 START_SECONDS = 240.0  # a slow machine that pulls the node image takes minutes
 ASK_SECONDS = 60.0
+EXPLAIN_SECONDS = 30.0
 LOAD_SECONDS = 240.0  # two images of some hundred megabytes each
 
 
@@ -174,7 +176,16 @@ def _with_pipelines(cluster: Cluster) -> Cluster:
     cluster.kubectl("apply", "--filename", str(CRDS))
     crd = "customresourcedefinition/pipelines.flume.dev"
     cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+    # Its schema is published a moment later.
+    wait_until(lambda: _is_explained(cluster), EXPLAIN_SECONDS, what="kubectl explain pipeline")
     return cluster
+
+
+def _is_explained(cluster: Cluster) -> bool:
+    try:
+        return bool(cluster.kubectl("explain", "pipeline.spec"))
+    except RefusedError:
+        return False
 
 
 def _is_alive(pid: str) -> bool:
