@@ -73,6 +73,7 @@ class Run:
     def environment(self, **more: str) -> dict[str, str]:
         """Return what the script sees."""
         return {
+            "KIND_NODE_IMAGE": "",  # these tests may run inside the script itself
             "CALLS": str(self.folder / "calls"),
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "XDG_CACHE_HOME": str(self.folder / "cache"),
