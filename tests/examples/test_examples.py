@@ -90,7 +90,7 @@ def test_autoscalers_scale_the_pipeline_by_metrics_that_exist() -> None:
         text = (folder / name).read_text("utf-8")
         assert yaml.safe_load(text)["spec"]["scaleTargetRef"] == target
         assert set(re.findall(r"flume_\w+", text)) <= known
-        assert set(re.findall(r'queue(?:="|: )(\w+)', text)) == {pipeline.spec.queue}
+        assert set(re.findall(r'\bqueue(?:="|: )(\w+)', text)) == {pipeline.spec.queue}
 
 
 # ---- Argo CD ----
