@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+from click.core import ParameterSource
 
 from flume import __version__
 from flume.cli.lazy import Lazy, LazyGroup
@@ -47,7 +50,7 @@ SECTIONS = {
     sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "--redis and --prefix may also stand after the command.\n\n"
+        "--redis, --redis-file and --prefix may also stand after the command.\n\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 Redis not reached, 4 refused by Redis, "
         "5 no such job or worker, 6 not every worker answered, 130 interrupted."
     ),
@@ -62,6 +65,14 @@ SECTIONS = {
     help="Where Redis is: redis://, rediss:// (TLS) or unix://.",
 )
 @click.option(
+    "--redis-file",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="FLUME_REDIS_FILE",
+    show_envvar=True,
+    help="File that holds that URL, such as a mounted Secret; read at each connection.",
+)
+@click.option(
     "--prefix",
     metavar="PREFIX",
     envvar="FLUME_KEY_PREFIX",
@@ -71,9 +82,11 @@ SECTIONS = {
 )
 @click.version_option(__version__, "-V", "--version", message="flume %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, url: str | None, prefix: str | None) -> None:
+def cli(ctx: click.Context, url: str | None, file: Path | None, prefix: str | None) -> None:
     """Durable jobs on Redis or Valkey."""
     server = ctx.ensure_object(Server)
     server.url = url
+    if file is not None and ctx.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
+        server.url = file.absolute().as_uri()
     server.prefix = prefix
     ctx.call_on_close(server.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -81,11 +82,20 @@ def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None
         setattr(ctx.ensure_object(Server), str(param.name), value)
 
 
+def _keep_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Server).url = value.absolute().as_uri()
+
+
 def server_options(function: F) -> F:
-    """Add ``--redis`` and ``--prefix``, so that they may stand behind the command as well."""
+    """Add the root's options of Redis, so that they may stand behind the command as well."""
+    path = click.Path(dir_okay=False, path_type=Path)
+    file = click.option(
+        "--redis-file", type=path, expose_value=False, callback=_keep_file, hidden=True
+    )
     prefix = click.option("--prefix", expose_value=False, callback=_keep, hidden=True)
     url = click.option("--redis", "url", expose_value=False, callback=_keep, hidden=True)
-    return url(prefix(function))
+    return file(url(prefix(function)))
 
 
 def queue_name(text: str) -> str:

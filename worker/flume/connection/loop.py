@@ -19,11 +19,11 @@ from flume.connection.calls import (
     check_timeout,
     eval_,
     evalsha,
-    maker,
     pack,
 )
-from flume.connection.refusals import code_of, foreign, is_away, translate
-from flume.connection.urls import PROTOCOL, address, redis_url
+from flume.connection.refusals import code_of, foreign
+from flume.connection.source import Source
+from flume.connection.urls import PROTOCOL, redis_url
 from flume.connection.wire import Wire
 from flume.errors import FlumeError
 
@@ -43,10 +43,9 @@ class AsyncConnections:
 
     def __init__(self, url: str | None = None, *, timeout: float = 10.0) -> None:
         self.url = redis_url(url)
-        self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
         self._timeout = check_timeout(timeout)
-        self._make = maker(
+        self._source = Source(
             async_redis.ConnectionPool.from_url,
             self.url,
             protocol=int(PROTOCOL),
@@ -58,6 +57,16 @@ class AsyncConnections:
         self._blocked: set[Wire] = set()
         self._idle: list[Wire] = []  # those that blocked and were answered
         self._opening: asyncio.Future[None] | None = None
+
+    @property
+    def where(self) -> str:
+        """Where Redis is, for people: without user and password."""
+        return self._source.where
+
+    @property
+    def is_from_file(self) -> bool:
+        """Whether the URL stands in a file, where it may change."""
+        return self._source.is_file
 
     async def run(self, command: Command[T], *, timeout: float | None = None) -> T:
         """Send ``command`` once and return what its reply says.
@@ -77,7 +86,7 @@ class AsyncConnections:
             found = [await self.call("TYPE", key) for key in command.keys]
             if error := foreign(command, found, self.where):
                 raise error from reply
-        raise translate(reply, self.where) from reply
+        raise self._source.translate(reply) from reply
 
     async def call(self, *args: Argument, timeout: float | None = None) -> Any:
         """Send one plain command, such as ``"SMEMBERS", key``; none that blocks.
@@ -87,7 +96,7 @@ class AsyncConnections:
         """
         reply = await self._exchange(args, timeout)
         if isinstance(reply, Exception):
-            raise translate(reply, self.where) from reply
+            raise self._source.translate(reply) from reply
         return reply
 
     async def block(self, *args: Argument, timeout: float) -> Any:
@@ -109,7 +118,7 @@ class AsyncConnections:
             self._blocked.discard(wire)
         self._idle.append(wire)
         if isinstance(reply, Exception):
-            raise translate(reply, self.where) from reply
+            raise self._source.translate(reply) from reply
         return reply
 
     async def close(self) -> None:
@@ -136,11 +145,11 @@ class AsyncConnections:
             reply = await answered
         except (refused.ConnectionError, OSError) as error:  # TimeoutError is an OSError
             timer.cancel()
-            raise translate(error, self.where) from error
+            raise self._source.translate(error) from error
         # A cancelled call leaves its timer: where nobody waits as long as this, as under a shorter
         # timeout of the caller's, a dead connection would be used for ever.
         timer.cancel()
-        if isinstance(reply, Exception) and is_away(reply):
+        if isinstance(reply, Exception) and self._source.has_left(reply):
             wire.close()  # the next call connects again, to another server perhaps
         return reply
 
@@ -152,7 +161,7 @@ class AsyncConnections:
                 return await self._open_shared(timeout)
             done, _ = await asyncio.wait([opening], timeout=timeout)
             if not done:
-                raise translate(TimeoutError(), self.where)
+                raise self._source.translate(TimeoutError())
             if error := opening.exception():
                 raise error
         return self._shared
@@ -172,13 +181,16 @@ class AsyncConnections:
         return wire
 
     async def _open(self, timeout: float) -> Wire:
-        connection = self._make()
+        try:
+            connection = self._source.make()
+        except refused.RedisError as error:  # there is no URL in its file
+            raise self._source.translate(error) from error
         try:
             async with asyncio.timeout(timeout):
                 await connection.connect()
         except (refused.RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
-            raise translate(error, self.where) from error
+            raise self._source.translate(error) from error
         except BaseException:
             await connection.disconnect(nowait=True)
             raise

@@ -23,12 +23,12 @@ from flume.connection.calls import (
     check_timeout,
     eval_,
     evalsha,
-    maker,
     pack,
 )
-from flume.connection.refusals import code_of, foreign, is_away, translate
+from flume.connection.refusals import code_of, foreign
+from flume.connection.source import Source
 from flume.connection.sync_wire import SyncWire
-from flume.connection.urls import PROTOCOL, address, redis_url
+from flume.connection.urls import PROTOCOL, redis_url
 from flume.errors import FlumeError
 
 T = TypeVar("T")
@@ -47,10 +47,9 @@ class SyncConnections:
 
     def __init__(self, url: str | None = None, *, timeout: float = 10.0) -> None:
         self.url = redis_url(url)
-        self.where = address(self.url)
         self.shift_ms = 0  # tests move the clock
         self._timeout = check_timeout(timeout)
-        self._make = maker(
+        self._source = Source(
             ConnectionPool.from_url,
             self.url,
             protocol=int(PROTOCOL),
@@ -60,6 +59,11 @@ class SyncConnections:
         )
         self._idle: deque[SyncWire] = deque()
         self._pid = os.getpid()
+
+    @property
+    def where(self) -> str:
+        """Where Redis is, for people: without user and password."""
+        return self._source.where
 
     def set_timeout(self, timeout: float) -> None:
         """Give a call up after so many seconds from now on; a connection in use keeps its own."""
@@ -101,14 +105,14 @@ class SyncConnections:
                     if wire is None or len(under_way) < (1 if command is None else 2):
                         continue
                     reply = wire.receive()
-                    if isinstance(reply, Exception) and is_away(reply):
+                    if isinstance(reply, Exception) and self._source.has_left(reply):
                         raise reply  # what is under way went to the wrong server as well
                 except _BROKEN as error:
                     _closed(wire)
                     wire = None
                     while under_way:
                         under_way.popleft()
-                        yield translate(error, self.where)
+                        yield self._source.translate(error)
                     continue
                 outcome = self._outcome(under_way.popleft(), reply)
                 yield outcome
@@ -135,7 +139,7 @@ class SyncConnections:
         self._leave_ended()
         reply = self._exchange(args, timeout)
         if isinstance(reply, Exception):
-            raise translate(reply, self.where) from reply
+            raise self._source.translate(reply) from reply
         return reply
 
     def call_all(self, calls: Sequence[tuple[Argument, ...]]) -> list[Any]:
@@ -159,7 +163,7 @@ class SyncConnections:
             found = [self._exchange(("TYPE", key)) for key in command.keys]
             if error := foreign(command, found, self.where):
                 raise error from reply
-        raise translate(reply, self.where) from reply
+        raise self._source.translate(reply) from reply
 
     def _exchange(self, call: tuple[Argument, ...], timeout: float | None = None) -> Any:
         """Send one call; return its reply, or the error that Redis replied with."""
@@ -173,12 +177,12 @@ class SyncConnections:
             replies = [wire.receive() for _ in range(count)]
         except _BROKEN as error:
             _closed(wire)
-            raise translate(error, self.where) from error
+            raise self._source.translate(error) from error
         except BaseException:
             _closed(wire)  # a half-read reply must not meet the next call
             raise
         for reply in replies:
-            if isinstance(reply, Exception) and is_away(reply):
+            if isinstance(reply, Exception) and self._source.has_left(reply):
                 wire.close()  # the next call connects again, to another server perhaps
                 return replies
         if timeout is not None:
@@ -205,7 +209,7 @@ class SyncConnections:
         try:
             return self._idle.pop()
         except IndexError:
-            connection = self._make()
+            connection = self._source.make()
             if most is not None:  # redis-py times the connecting and each greeting by these
                 connection.socket_timeout = most
                 connection.socket_connect_timeout = min(CONNECT_TIMEOUT, most)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import parse_qs, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from flume.errors import ConfigurationError
 
@@ -16,14 +17,22 @@ _DATABASE = re.compile(r"(/([0-9]+/?)?)?")  # redis-py takes anything else for 0
 
 
 def redis_url(url: str | None) -> str:
-    """Return ``url``, or the environment's FLUME_REDIS_URL, or the local default.
+    """Return ``url``, or what the environment names, or the local default.
+
+    FLUME_REDIS_FILE counts before FLUME_REDIS_URL: an app's own variable may say something else.
+
+    ``file:///…`` stands for the URL in that file, which is read when a connection is opened.
 
     Raises:
         ConfigurationError: If it is not a redis://, rediss:// or unix:// URL, or a part of it
             cannot count as written.
     """
-    chosen = url or os.environ.get("FLUME_REDIS_URL") or DEFAULT_URL
+    file = os.environ.get("FLUME_REDIS_FILE")
+    named = Path(file).absolute().as_uri() if file else os.environ.get("FLUME_REDIS_URL")
+    chosen = url or named or DEFAULT_URL
     scheme = chosen.partition(":")[0]
+    if file_of(chosen) is not None:
+        return chosen
     if scheme not in ("redis", "rediss", "unix"):
         raise ConfigurationError(
             "the Redis URL does not start with a scheme of ours: use redis://host:6379/0, "
@@ -49,6 +58,11 @@ def redis_url(url: str | None) -> str:
     return chosen
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file that a URL stands for; None where it leads to Redis itself."""
+    return Path(unquote(url.removeprefix("file://"))) if url.startswith("file:///") else None
+
+
 def _is_whole(url: str) -> bool:
     """Whether a URL's parts are where they seem to be: part of a password may look like a port."""
     try:
@@ -62,6 +76,6 @@ def _is_whole(url: str) -> bool:
 def address(url: str) -> str:
     """Return ``url`` for people: without user, password and query."""
     parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return f"unix://{parts.path}"
+    if parts.scheme in ("unix", "file"):
+        return f"{parts.scheme}://{parts.path}"
     return f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"

@@ -72,6 +72,7 @@ def lead_clients(url: str, prefix: str) -> None:
 
     What a handler enqueues would wait for ever on another Redis, or fail for want of one.
     """
+    os.environ.pop("FLUME_REDIS_FILE", None)  # would count before; a url may name that file
     os.environ["FLUME_REDIS_URL"] = url
     os.environ["FLUME_KEY_PREFIX"] = prefix
 
