@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,14 @@ class Probe:
 
     port: int
 
-    def get(self, path: str, *, host: str = "127.0.0.1") -> tuple[int, str]:
+    def get(
+        self, path: str, *, host: str = "127.0.0.1", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """Return the status and the text of a page."""
+        page = f"http://{host}:{self.port}{path}"
+        asked = urllib.request.Request(page, headers=dict(headers or {}))
         try:
-            with urllib.request.urlopen(f"http://{host}:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -1,4 +1,4 @@
-"""HTTP for probes and Prometheus: /startupz, /healthz, /readyz, /metrics.
+"""HTTP for probes, hooks and Prometheus: /startupz, /healthz, /readyz, /drain, /metrics.
 
 A thread of its own answers, so that a blocked event loop is seen and not taken for a dead process
 at once.  Worker and operator share it; what the pages mean is theirs.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import socket
 import socketserver
@@ -23,6 +24,8 @@ from flume.origin import place_of
 
 Answer = tuple[bool, str]
 
+TOKEN_HEADER = "Flume-Token"
+"""Of a request for a page that changes something."""
 CLIENT_TIMEOUT_S = 10.0
 """After which a client that says nothing is left: it holds a thread."""
 
@@ -70,17 +73,28 @@ class HealthServer:
         port: 0 takes a free one; see ``port`` afterwards.
         checks: Path to a function that returns whether all is well, and a word on it.
         metrics: Returns Prometheus' text format.
+        guarded: The same as ``checks``, for pages that do something: any pod can reach the port, so
+            they want ``token`` in the header ``TOKEN_HEADER``.
+        token: None but the caller's own hooks know it.  Empty: there are no guarded pages.
 
     Raises:
         ConfigurationError: If the port cannot be opened.
     """
 
     def __init__(
-        self, port: int, *, checks: Mapping[str, Callable[[], Answer]], metrics: Callable[[], bytes]
+        self,
+        port: int,
+        *,
+        checks: Mapping[str, Callable[[], Answer]],
+        metrics: Callable[[], bytes],
+        guarded: Mapping[str, Callable[[], Answer]] | None = None,
+        token: str = "",
     ) -> None:
-        pages = {path: _page(check) for path, check in checks.items()}
+        behind = guarded if guarded and token else {}
+        pages = {path: _page(check) for path, check in {**checks, **behind}.items()}
         pages["/metrics"] = lambda: (200, metrics(), "text/plain; version=0.0.4; charset=utf-8")
         self._server = _open(port, pages)
+        self._server.tokens = dict.fromkeys(behind, token.encode())
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="flume-health", daemon=True
@@ -114,6 +128,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, family: socket.AddressFamily, port: int, pages: Mapping[str, Page]) -> None:
         self.address_family = family
         self.pages = pages
+        self.tokens: Mapping[str, bytes] = {}
         # All addresses: the kubelet calls the pod's.
         super().__init__(("", port), _Handler)
 
@@ -138,10 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         pages = self.server.pages
-        page = pages.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        page = pages.get(path)
         if page is None:
             paths = f"no such page; there are {', '.join(pages)}\n"
             self._send(404, paths.encode(), "text/plain; charset=utf-8")
+            return
+        token = self.server.tokens.get(path)
+        if token is not None and not hmac.compare_digest(self._shown(), token):
+            refusal = f"show the token of this worker in the header {TOKEN_HEADER}\n"
+            self._send(403, refusal.encode(), "text/plain; charset=utf-8")
             return
         try:
             answer = page()
@@ -149,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(500, b"see the log\n", "text/plain; charset=utf-8")
             raise
         self._send(*answer)
+
+    def _shown(self) -> bytes:
+        return self.headers.get(TOKEN_HEADER, "").encode(errors="replace")
 
     def _send(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)

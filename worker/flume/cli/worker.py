@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +16,7 @@ import click
 from flume.cli.server import Server, pass_server, server_options
 
 if TYPE_CHECKING:
+    from flume.local.mounted import Mounted
     from flume.pipeline import PipelineSettings
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -89,6 +93,23 @@ def print_at_once() -> None:
         sys.stdout.reconfigure(line_buffering=True)
 
 
+@contextlib.contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """End on SIGTERM while modules are imported: nothing is held yet.
+
+    Without a handler the first process of a container would not even hear of it.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @click.command()
 @click.option(
     "-f",
@@ -126,6 +147,7 @@ def print_at_once() -> None:
 @logging_options("json")
 @server_options
 @pass_server
+@_ending_at_once()
 def worker(
     server: Server,
     /,
@@ -146,7 +168,8 @@ def worker(
     """Run the jobs of one queue until SIGTERM.
 
     It obeys the queue's settings record, and follows it while it runs; what is set here counts
-    before it, for this worker alone.  Without a record the manifest counts, or the defaults.
+    before it, for this worker alone.  Without a record the manifest counts, which is followed in
+    the same way, or the defaults.
 
     Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
     were past their timeout and did not return.
@@ -159,6 +182,7 @@ def worker(
 
     print_at_once()
     logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
+    mounted = _mounted(manifest)  # before it is read
     settings, named, name = _settings(manifest, queue, modules)
     flags = _flags(given)
     url, prefix = redis_url(server.url), server.key_prefix
@@ -172,8 +196,32 @@ def worker(
         grace_s=grace,
         flags=flags,
         awaits_settings=wait_settings,
+        labels=_labels(),
     )
-    return run(ProcessConfig([config], health_port=health_port, until_empty=until_empty))
+    process = ProcessConfig(
+        [config],
+        health_port=health_port,
+        until_empty=until_empty,
+        # Not an option: every user of a machine can read a command line.
+        drain_token=os.environ.get("FLUME_DRAIN_TOKEN", ""),
+        on_start=None if mounted is None else mounted.follow_for,
+    )
+    with contextlib.nullcontext() if mounted is None else mounted.watcher:
+        return run(process)
+
+
+def _mounted(manifest: Path | None) -> Mounted | None:
+    if manifest is None:
+        return None
+    from flume.local.mounted import Mounted
+
+    return Mounted(manifest)
+
+
+def _labels() -> dict[str, str]:
+    """Return what tells people where this worker runs."""
+    pod = os.environ.get("FLUME_POD_NAME")
+    return {"pod": pod} if pod else {}
 
 
 def _settings(

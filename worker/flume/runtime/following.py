@@ -1,6 +1,7 @@
 """Notices a new settings record, reads it, and says what keeps it from being obeyed.
 
-Runs in the heartbeat's thread: each beat brings a text that changes when the record does.
+Runs in the heartbeat's thread: each beat brings a text that changes when the record does.  Where
+there is none, settings that a file offers are obeyed in the same way.
 """
 
 from __future__ import annotations
@@ -41,12 +42,18 @@ class Follower:
         """Of the record that was read last: to be announced before it is used."""
 
     def look(self, told: bytes) -> bool:
-        """Read the record if ``told`` is news; return whether there is one to obey, or none left.
+        """Read the record if ``told`` is news; return whether there is something else to obey.
 
         Raises:
             ServerUnavailableError: If Redis does not answer; the next look reads it then.
         """
-        return told != self._seen and self.read()
+        if told != self._seen:
+            return self.read()
+        offered = self._live.offered
+        if offered is None or told != _NONE:
+            return False
+        self.lease_ms = round(self._live.with_flags(offered).lease_s * 1000)
+        return True
 
     def read(self) -> bool:
         """Read the record; return whether there is one to obey, or none left.

@@ -38,6 +38,7 @@ class LiveSettings:
         self.record: SettingsRecord | None = None
         """What it obeys; None where there is none, or none any more."""
         self.is_awaited = is_awaited
+        self._offered: PipelineSettings | None = None
         self.problem = ""
         """Why the record that is there is not obeyed."""
         self.listeners: list[Callable[[PipelineSettings], None]] = []
@@ -55,6 +56,20 @@ class LiveSettings:
         """
         return self.is_awaited or (self.record is None and self.current.paused)
 
+    @property
+    def offered(self) -> PipelineSettings | None:
+        """What a file says anew, until a record or this counts."""
+        return self._offered
+
+    def offer(self, settings: PipelineSettings) -> None:
+        """Take settings that count where there is no record; from any thread.
+
+        They are obeyed at the next beat.  Those that come while there is a record are older than
+        it, so that they never count: not even when it is gone.
+        """
+        if self.record is None:
+            self._offered = settings
+
     def with_flags(self, settings: PipelineSettings) -> PipelineSettings:
         """Return what would be in force with these settings."""
         return replace(settings, **self.flags)
@@ -62,11 +77,14 @@ class LiveSettings:
     def obey(self, record: SettingsRecord | None) -> dict[str, tuple[Any, Any]]:
         """Put a record in force and tell all parts; return what changed, from and to.
 
-        With None what is in force stays so.
+        With None what is in force stays so, unless something else was offered.
         """
         before, self.record = self.current, record
+        offered, self._offered = self._offered, None
         if record is not None:
             self.current, self.is_awaited = self.with_flags(record.settings), False
+        elif offered is not None:
+            self.current = self.with_flags(offered)
         for listener in self.listeners:
             listener(self.current)
         return changes(before, self.current)

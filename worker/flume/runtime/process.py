@@ -47,6 +47,8 @@ class ProcessConfig:
     """Stop once nothing is ready, running, scheduled or retrying in any of the queues."""
     awaits_jobs: bool = False
     """… but not before the first job has come: for a server that started empty."""
+    drain_token: str = ""
+    """What ``/drain`` asks for; empty: there is no such page."""
     on_start: Callable[[list[Worker]], None] | None = None
 
 
@@ -146,6 +148,7 @@ def _health(config: ProcessConfig, workers: Sequence[Worker], pulse: Pulse) -> I
     if config.health_port is None:
         yield
         return
+    loop = asyncio.get_running_loop()
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
     registry = CollectorRegistry()
@@ -164,10 +167,23 @@ def _health(config: ProcessConfig, workers: Sequence[Worker], pulse: Pulse) -> I
                 "/readyz": lambda: _ready(workers),
             },
             metrics=lambda: generate_latest(registry),
+            guarded={"/drain": lambda: _drain(workers, loop)},
+            token=config.drain_token,
         )
         server.start()
         stack.callback(server.stop)
         yield
+
+
+def _drain(workers: Sequence[Worker], loop: asyncio.AbstractEventLoop) -> Answer:
+    """Let the workers stop, and say so at once: what runs has the grace that begins now.
+
+    It is final.  A hook that is called because a probe failed is followed by the end as well.
+    """
+    logger.info("drain_asked", extra={"queues": [worker.keys.queue for worker in workers]})
+    for worker in workers:
+        worker.drain_soon(loop)
+    return True, "draining"
 
 
 def _ready(workers: Sequence[Worker]) -> Answer:

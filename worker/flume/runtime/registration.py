@@ -12,7 +12,13 @@ import msgspec
 
 from flume.commands import worker as commands
 from flume.connection import SyncConnections
-from flume.errors import ForeignDataError, ServerError, ServerFullError, ServerUnavailableError
+from flume.errors import (
+    ForeignDataError,
+    ServerError,
+    ServerFullError,
+    ServerRefusedError,
+    ServerUnavailableError,
+)
 from flume.keys import Keys, queues_key
 from flume.runtime.identity import Identity
 from flume.runtime.link import Link
@@ -74,7 +80,7 @@ class Registration:
     async def begin(
         self, link: Link, stopping: asyncio.Event, *, rng: Random, then: Callable[[], object]
     ) -> bool:
-        """Register, for as long as Redis is away or a key holds foreign data.
+        """Register, for as long as Redis is away, a key holds foreign data, or a right is missing.
 
         Args:
             link: Told whether Redis answers.
@@ -91,7 +97,11 @@ class Registration:
                 await asyncio.to_thread(self._first, then)
             except ServerUnavailableError as error:
                 link.failed(error)
-            except ForeignDataError as error:  # to end would be to crash again and again
+            except (ForeignDataError, ServerRefusedError) as error:
+                # To end would be to crash again and again.  But a person who has typed a URL sits
+                # and waits for the answer.
+                if isinstance(error, ServerRefusedError) and not link.connections.is_from_file:
+                    raise
                 if str(error) != refusal:
                     refusal = str(error)
                     extra = {"queue": self._keys.queue, "reason": refusal}

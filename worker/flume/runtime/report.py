@@ -66,17 +66,16 @@ def say_reclaimed(metrics: Metrics, reclaimed: Reclaimed) -> None:
 
 
 def say_settings(queue: str, live: LiveSettings, changed: Mapping[str, tuple[Any, Any]]) -> None:
-    """Say what a settings record has changed, and what of it is not understood."""
-    assert live.record is not None
+    """Say what new settings have changed, and what of their record is not understood."""
     if changed:
         extra = {
             "queue": queue,
             "generation": live.generation,
-            "owner": live.record.owner.name,
+            "owner": "" if live.record is None else live.record.owner.name,
             "changed": {name: [_plain(value) for value in pair] for name, pair in changed.items()},
         }
         logger.info("settings_changed", extra=extra)
-    if live.record.unknown:
+    if live.record is not None and live.record.unknown:
         unknown = list(live.record.unknown)
         logger.warning("settings_unknown", extra={"queue": queue, "fields": unknown})
 

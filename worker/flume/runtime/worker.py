@@ -112,12 +112,16 @@ class Worker:
 
     def stop_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop, from a signal handler or another thread; a second call gives up the grace."""
-        self.is_ready = False
-        for fetcher in self._parts.fetchers if self._parts else ():
-            fetcher.stopping.set()  # at once, also while a handler blocks the loop
         if self._was_asked:
             self._grace_s = 0.0
         self._was_asked = True
+        self.drain_soon(loop)
+
+    def drain_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop as ``stop_soon`` does, but as an announcement: a stop that follows is the first."""
+        self.is_ready = False
+        for fetcher in self._parts.fetchers if self._parts else ():
+            fetcher.stopping.set()  # at once, also while a handler blocks the loop
         loop.call_soon_threadsafe(self.stop)
 
     async def pause(self, *, reason: str = "") -> None:
@@ -246,9 +250,9 @@ class Worker:
         changed = self.live.obey(record)
         if self._is_begun and not self._stopping.is_set():
             self.is_ready = not self.live.is_awaited
-        if record is not None:
+        if record is not None or changed:
             report.say_settings(self.keys.queue, self.live, changed)
-        elif had_one:
+        if record is None and had_one:
             logger.warning("settings_gone", extra={"queue": self.keys.queue})
 
     def _found_stuck(self) -> None:
