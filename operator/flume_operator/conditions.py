@@ -30,7 +30,6 @@ class Reason(StrEnum):
     VALID = "Valid"
     INVALID = "Invalid"
     REFUSED = "RefusedByApiServer"
-    FORBIDDEN = "Forbidden"
     # SettingsSynced
     SYNCED = "Synced"
     SECRET_MISSING = "SecretMissing"
@@ -48,6 +47,7 @@ class Reason(StrEnum):
     PODS_REFUSED = "PodsRefused"
     NOT_PROGRESSING = "NotProgressing"
     NOT_DEPLOYED = "NotDeployed"
+    FORBIDDEN = "Forbidden"
     # Paused
     NOT_PAUSED = "NotPaused"
     PAUSED_BY_SPEC = "PausedBySpec"
@@ -57,7 +57,6 @@ class Reason(StrEnum):
     CLAIMING = "Claiming"
     FINISHING = "Finishing"
     NOTHING_RUNS = "NothingRuns"
-    TIMED_OUT = "TimedOut"
     # several
     UNKNOWN = "Unknown"
     DELETING = "Deleting"

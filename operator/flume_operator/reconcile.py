@@ -61,7 +61,7 @@ class _Result:
 
     spec: Finding
     synced: Synced
-    forbidden: str = ""
+    refused: tuple[Reason, str] | None = None
     failure: ApiError | None = field(default=None)
 
 
@@ -199,7 +199,9 @@ class Reconciler:
         except ApiError as error:
             result.failure = error
             if isinstance(error, RefusedError):
-                result.forbidden = f"The API server refuses a part of it: {error}"
+                is_right = isinstance(error, ForbiddenError)
+                reason = Reason.FORBIDDEN if is_right else Reason.PODS_REFUSED
+                result.refused = (reason, f"The API server refuses a part of it: {error}")
 
     def _seen(self, pipeline: Pipeline, prepared: _Prepared, result: _Result) -> Seen:
         deployment = self._deployer.deployment(pipeline.key)
@@ -211,7 +213,7 @@ class Reconciler:
             settings_generation=synced.generation,
             looked=synced.looked,
             deployment=deployment.body if deployment else None,
-            refused=result.forbidden,
+            refused=result.refused,
             desired=manifest.spec.replicas if manifest else 0,
             key_prefix=synced.prefix,
             rate=synced.rate,

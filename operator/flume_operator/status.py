@@ -41,8 +41,8 @@ class Seen:
     """None: Redis could not be asked."""
     deployment: Mapping[str, Any] | None = None
     """As ``objects.Child`` keeps it."""
-    refused: str = ""
-    """What forbids the Deployment, in the words of the API server."""
+    refused: tuple[Reason, str] | None = None
+    """Why a child could not be made, in the words of the API server."""
     desired: int = 1
     key_prefix: str = ""
     rate: str | None = None
@@ -118,7 +118,7 @@ def _workers(seen: Seen) -> Finding:
         return Finding(Type.WORKERS_AVAILABLE, is_so, reason, message)
 
     if seen.refused:
-        return found(False, Reason.PODS_REFUSED, seen.refused)
+        return found(False, *seen.refused)
     if seen.deployment is None:
         return found(False, Reason.NOT_DEPLOYED, "There is no Deployment yet.")
     pods, wanted = seen.deployment.get("status", {}), seen.deployment.get("replicas")

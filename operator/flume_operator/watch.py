@@ -80,6 +80,7 @@ class Watcher:
         self._ended = ended
         self._loop = loop
         self._stop = threading.Event()
+        self._was_stopped = False
         self.thread = threading.Thread(target=self._run, name="watch", daemon=True)
         """Ends when the watch does."""
         self._login_number = itertools.count()
@@ -90,6 +91,7 @@ class Watcher:
 
     async def stop(self) -> None:
         """End the watch."""
+        self._was_stopped = True
         self._stop.set()
         await asyncio.to_thread(self.thread.join, 5.0)
 
@@ -99,18 +101,22 @@ class Watcher:
             asyncio.run(self._watch())
         except BaseException as caught:  # whatever it is, the process must hear of it
             error = caught
-        if not self._stop.is_set():
+        if not self._was_stopped:
             self._post(self._ended, error)
 
     async def _watch(self) -> None:
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            standalone=True,
-            stop_flag=self._stop,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                standalone=True,
+                stop_flag=self._stop,
+            )
+        finally:
+            # A thread waits for this flag, and the loop would wait for that thread.
+            self._stop.set()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

@@ -73,7 +73,7 @@ def test_a_pipeline_that_works_is_ready_and_says_how_many() -> None:
         WELL,
         replace(WELL, looked=None, deployment=None, rate=None),
         replace(WELL, looked=Looked(pauses=[SPEC_PAUSE], running=1)),
-        replace(WELL, is_deleting=True, refused="quota"),
+        replace(WELL, is_deleting=True, refused=(Reason.FORBIDDEN, "quota")),
     ],
 )
 def test_whatever_was_seen_the_schema_takes_it(seen: Seen) -> None:

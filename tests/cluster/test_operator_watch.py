@@ -1,0 +1,128 @@
+"""What the operator does when it may not watch any more, or there is nothing to watch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.clusters import CRDS, Cluster
+from tests.support.operating import Shop, running_operator, starting_operator
+from tests.support.waiting import wait_until
+
+RULES = {
+    "": {"configmaps": "*", "secrets": "get"},
+    "apps": {"deployments": "*"},
+    "events.k8s.io": {"events": "create,patch,get"},
+    "flume.dev": {"pipelines": "*", "pipelines/status": "*"},
+    "policy": {"poddisruptionbudgets": "*"},
+}
+
+
+class Account:
+    """A service account with some rights, and a kubeconfig with its token.
+
+    Args:
+        shop: Whose namespace it may work in.
+        file: The kubeconfig.
+    """
+
+    def __init__(self, shop: Shop, file: Path) -> None:
+        self._shop = shop
+        self.file = file
+
+    def allow(self, without: str = "") -> None:
+        """Give it the operator's rights, without those on one kind of object."""
+        rules = [
+            {"apiGroups": [group], "resources": [kind], "verbs": verbs.split(",")}
+            for group, kinds in RULES.items()
+            for kind, verbs in kinds.items()
+            if kind != without
+        ]
+        if without:
+            rules.append(
+                {"apiGroups": ["*"], "resources": [without], "verbs": ["get", "list", "watch"]}
+            )
+        metadata = {"name": "operator"}
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata}
+        self._shop.namespace.apply(json.dumps({**role, "rules": rules}))
+
+    def make(self) -> None:
+        """Make it, and write its kubeconfig; done again, its old token is worth nothing."""
+        namespace = self._shop.namespace
+        namespace.kubectl("delete", "serviceaccount", "operator", "--ignore-not-found")
+        namespace.kubectl("create", "serviceaccount", "operator")
+        who = f"{namespace.name}:operator"
+        binding = ("create", "rolebinding", "operator", "--role=operator")
+        if not self._shop.has("rolebinding", "operator"):
+            namespace.kubectl(*binding, f"--serviceaccount={who}")
+        token = namespace.kubectl("create", "token", "operator").strip()
+        config = yaml.safe_load(namespace.cluster.kubeconfig.read_text(encoding="utf-8"))
+        config["users"] = [
+            {"name": user["name"], "user": {"token": token}} for user in config["users"]
+        ]
+        self.file.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+@pytest.fixture
+def account(shop: Shop, tmp_path: Path) -> Account:
+    """Return an account that is allowed what the operator needs."""
+    made = Account(shop, tmp_path / "account.kubeconfig")
+    made.allow()
+    made.make()
+    return made
+
+
+def test_a_right_that_is_missing_is_told_and_the_rest_is_done(
+    cluster: Cluster, shop: Shop, account: Account, tmp_path: Path
+) -> None:
+    """Whoever wrote the role by hand must learn which verb it lacks."""
+    account.allow(without="deployments")
+    environment = {"KUBECONFIG": str(account.file)}
+    flags = ("--namespaces", shop.namespace.name)
+    with running_operator(cluster, tmp_path / "o.log", *flags, environment=environment):
+        shop.pipeline("email")
+        shop.await_reason("email", "WorkersAvailable", "Forbidden")
+        assert 'cannot patch resource "deployments"' in shop.condition("email", "Ready")[2]
+        assert shop.condition("email", "SettingsSynced")[1] == "Synced"
+
+        account.allow()
+        shop.patch("email", '{"maxDemand": 3}')
+        wait_until(lambda: shop.has("deployment", "email"), 30, what="the Deployment")
+
+
+def test_a_watch_whose_credentials_are_refused_goes_on_once_there_are_new_ones(
+    cluster: Cluster, shop: Shop, account: Account, tmp_path: Path
+) -> None:
+    """kopf alone would log that it ran out of credentials, and hear nothing any more, for ever."""
+    environment = {"KUBECONFIG": str(account.file)}
+    flags = ("--namespaces", shop.namespace.name)
+    with running_operator(cluster, tmp_path / "o.log", *flags, environment=environment) as process:
+        shop.pipeline("email")
+        shop.await_reason("email", "SettingsSynced", "Synced")
+        account.make()
+        shop.patch("email", '{"paused": true}')
+
+        shop.await_reason("email", "Paused", "PausedBySpec", 90)
+        assert process.returncode is None
+
+
+def test_an_operator_without_the_definition_says_so_and_ends(
+    cluster: Cluster, shop: Shop, tmp_path: Path
+) -> None:
+    """One that waits in silence looks healthy, and does nothing."""
+    flags = ("--namespaces", shop.namespace.name)
+    try:
+        with running_operator(cluster, tmp_path / "one.log", *flags) as process:
+            cluster.kubectl("delete", "--filename", str(CRDS), timeout=90)
+            assert process.wait(60) == 1
+            assert "the watch has ended" in process.output
+        with starting_operator(cluster, tmp_path / "two.log", *flags) as process:
+            assert process.wait(30) == 1
+            assert "install the CustomResourceDefinition" in process.output
+    finally:
+        cluster.kubectl("apply", "--filename", str(CRDS))
+        crd = "customresourcedefinition/pipelines.flume.dev"
+        cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=60s")
