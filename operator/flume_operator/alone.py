@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from flume.health import Answer
+
 
 class Leadership(Protocol):
     """Says who of several operators writes."""
@@ -13,6 +15,10 @@ class Leadership(Protocol):
     @property
     def is_leading(self) -> bool:
         """Whether this process may write, now."""
+        ...
+
+    def check(self) -> Answer:
+        """Return whether it can be found out who leads, and a word on it; any thread."""
         ...
 
     async def run(
@@ -26,6 +32,10 @@ class Alone:
     """Always leads."""
 
     is_leading = True
+
+    def check(self) -> Answer:
+        """Return that there is nobody to ask."""
+        return True, "ok"
 
     async def run(
         self, stopping: asyncio.Event, lead: Callable[[], Coroutine[Any, Any, None]]

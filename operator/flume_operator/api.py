@@ -118,8 +118,8 @@ class Api:
     async def versions(self, kind: str, namespace: str | None) -> dict[str, str]:
         """Return uid → resourceVersion of all objects of a kind, in one small answer."""
         short = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-        query = [("resourceVersion", "0")]  # out of the API server's memory
-        page = await self._call("GET", _path(kind, namespace), query=query, accept=short)
+        # Not from the memory of any API server: one that lags would be behind what is known here.
+        page = await self._call("GET", _path(kind, namespace), accept=short)
         found = [item["metadata"] for item in page.get("items", [])]
         return {item["uid"]: item["resourceVersion"] for item in found}
 

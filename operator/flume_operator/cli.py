@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import click
 
-from flume import logs
+from flume import FlumeError, logs
 from flume_operator.errors import OperatorError
 from flume_operator.options import DEFAULT_WORKER_IMAGE, Options
 
@@ -101,6 +101,6 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except OperatorError as error:
+    except (FlumeError, OperatorError) as error:
         sys.stderr.write(f"flume-operator: {error}\n")
         sys.exit(1)

@@ -7,10 +7,9 @@ A replica that waits for the Lease is ready: a rollout must not wait for it to l
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
@@ -20,9 +19,6 @@ LOOP_BOUND_S = 30.0
 """Nothing of the operator blocks a loop for longer than the reading of a list."""
 STUCK_BOUND_S = 180.0
 """For how long a run may go on: three times the time after which it is cut off."""
-ASK_EVERY_S = 10.0
-MOST_MISSED = 3
-"""A loop that reads a long list may miss one question."""
 
 Check = Callable[[], Answer]
 
@@ -31,7 +27,7 @@ def all_of(checks: Mapping[str, Check]) -> Check:
     """Return a check that holds where each of these does, and names those that do not."""
 
     def check() -> Answer:
-        answers = {name: each() for name, each in checks.items()}
+        answers = {name: each() for name, each in list(checks.items())}
         words = [f"{name}: {word}" for name, (is_well, word) in answers.items() if not is_well]
         return not words, "; ".join(words) or "ok"
 
@@ -65,42 +61,12 @@ def running(thread: threading.Thread) -> Check:
     return check
 
 
-class Answering:
-    """Asks something now and then whether it still answers, such as another thread's event loop.
-
-    Args:
-        ask: Returns whether it does.
-        what: Name of it.
-        every_s: Seconds between two questions.
-    """
-
-    def __init__(
-        self, ask: Callable[[], Awaitable[bool]], *, what: str, every_s: float = ASK_EVERY_S
-    ) -> None:
-        self._ask = ask
-        self._what = what
-        self._every_s = every_s
-        self._missed = 0
-
-    async def run(self) -> None:
-        """Ask until cancelled."""
-        while True:
-            self._missed = 0 if await self._ask() else self._missed + 1
-            await asyncio.sleep(self._every_s)
-
-    def check(self) -> Answer:
-        """Return whether it answers, and a word on it; any thread."""
-        if self._missed < MOST_MISSED:
-            return True, "ok"
-        return False, f"{self._what} did not answer {self._missed} times in a row"
-
-
 @contextlib.contextmanager
 def served(
     port: int,
     *,
     live: Mapping[str, Check],
-    ready: Mapping[str, Check],
+    ready: Check,
     registry: CollectorRegistry,
 ) -> Iterator[int]:
     """Answer /healthz, /readyz and /metrics in a thread of its own; yield the port.
@@ -108,7 +74,7 @@ def served(
     Args:
         port: 0 takes a free one.
         live: What only a restart mends, by name.
-        ready: What has to be there before this replica counts, by name.
+        ready: Whether this replica works or could take over.
         registry: What /metrics shows, with the process' own.
 
     Raises:
@@ -117,7 +83,7 @@ def served(
     ProcessCollector(registry=registry)
     server = HealthServer(
         port,
-        checks={"/healthz": all_of(live), "/readyz": all_of(ready)},
+        checks={"/healthz": all_of(live), "/readyz": ready},
         metrics=lambda: generate_latest(registry),
     )
     server.start()

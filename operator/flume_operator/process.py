@@ -6,15 +6,12 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry
-
-from flume.health import Answer, Pulse
+from flume.health import Answer
 from flume_operator.alone import Alone, Leadership
 from flume_operator.api import Api
-from flume_operator.audit import WatchAudit
 from flume_operator.cache import Cache
 from flume_operator.controls import Controls
 from flume_operator.credentials import Credentials
@@ -29,10 +26,8 @@ from flume_operator.errors import (
 )
 from flume_operator.events import Recorder
 from flume_operator.gauges import QueueGauges
-from flume_operator.health import LOOP_BOUND_S, not_stuck, running, served
 from flume_operator.leader import Leader
 from flume_operator.listening import Comparer, Listener
-from flume_operator.metrics import OperatorMetrics
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options
 from flume_operator.pause import PauseLine
@@ -40,6 +35,7 @@ from flume_operator.reconcile import Reconciler
 from flume_operator.series import About, Kind
 from flume_operator.settings_sync import SettingsSync
 from flume_operator.telling import Told
+from flume_operator.vitals import Vitals
 from flume_operator.watch import Heard, Watcher
 from flume_operator.workqueue import WorkQueue
 
@@ -66,21 +62,18 @@ class Operator:
         self._leadership = leadership
         self.cache = Cache()
         self._recorder = Recorder(api, instance=options.identity)
-        self._pulse = Pulse(LOOP_BOUND_S, loop="the operator's loop", blocker="something")
-        self._audit = WatchAudit(self._versions, self._known)
-        self.registry = CollectorRegistry()
-        self._metrics = OperatorMetrics(self.registry)
-        api.wrote = self._metrics.wrote
+        self._vitals = Vitals(api, options, self.cache, leadership)
+        self._vitals.metrics.events.set_function(lambda: self._recorder.dropped)
         self._controls = Controls()
         self.gauges = QueueGauges()
         """What was last seen of each queue, for /metrics; nothing while another process leads."""
-        self.registry.register(self.gauges)
+        self._vitals.registry.register(self.gauges)
         credentials = Credentials(api)
         self._settings = SettingsSync(
             api, credentials, self._controls, options, home=api.home, gauges=self.gauges
         )
         self._pauses = PauseLine(
-            credentials, self._settings.owner, options.prefix_in, count=self._metrics.paused
+            credentials, self._settings.owner, options.prefix_in, count=self._vitals.metrics.paused
         )
         self._deployer = Deployer(api, self.cache, resync_s=options.resync_s)
         self._reconciler = Reconciler(
@@ -124,17 +117,20 @@ class Operator:
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._controls.close)
-            stack.enter_context(self._health(watcher))
+            stack.enter_context(self._vitals.served(self._ready))
             await self._first_list()
             if self._stopping.is_set():
                 return
             watcher.start()
             stack.push_async_callback(watcher.stop)
             logger.info("operator_started", extra={"pipelines": len(self.cache)})
-            around = (self._comparer, self._pulse, self._audit)
+            around = (
+                self._comparer.run(),
+                self._close_unused(),
+                self._vitals.look_after(watcher),
+            )
             async with asyncio.TaskGroup() as tasks:
-                background = [tasks.create_task(part.run()) for part in around]
-                background.append(tasks.create_task(self._close_unused()))
+                background = [tasks.create_task(part) for part in around]
                 await self._leadership.run(self._stopping, self._lead)
                 for task in background:
                     task.cancel()
@@ -142,34 +138,11 @@ class Operator:
         if self._failure:
             raise NotUsableError(self._failure)
 
-    def _health(self, watcher: Watcher) -> AbstractContextManager[int]:
-        """Serve probes and metrics."""
-        metrics = self._metrics
-        metrics.leading.set_function(lambda: self._leadership.is_leading)
-        metrics.pipelines.set_function(lambda: len(self.cache))
-        metrics.waiting.set_function(lambda: len(self.queue) if self.queue is not None else 0)
-        metrics.failing.set_function(lambda: self.queue.failing() if self.queue else 0)
-        metrics.oldest.set_function(self._oldest_s)
-        metrics.events.set_function(lambda: self._recorder.dropped)
-
-        def is_watching() -> Answer:
-            # It starts after the first list, for which the API server may be waited long.
-            if watcher.thread.ident is None:
-                return True, "not started yet"
-            return running(watcher.thread)()
-
-        def is_ready() -> Answer:
-            return self._comparer.is_complete, "whether the Pipelines were listed"
-
-        live = {
-            "loop": self._pulse.check,
-            "watch": is_watching,
-            "audit": self._audit.check,
-            "runs": not_stuck(self._oldest_s),
-        }
-        return served(
-            self._options.health_port, live=live, ready={"list": is_ready}, registry=self.registry
-        )
+    def _ready(self) -> Answer:
+        """Return whether this process works or could take over, and a word on it."""
+        if not self._comparer.is_complete:
+            return False, "the Pipelines were not listed yet"
+        return self._leadership.check()
 
     async def _first_list(self) -> None:
         """Fill the cache, and learn whether the cluster has what the operator needs."""
@@ -194,10 +167,10 @@ class Operator:
     async def _lead(self) -> None:
         """Work while this process leads."""
         started = time.monotonic()
-        self.queue = WorkQueue(
+        self.queue = self._vitals.queue = WorkQueue(
             self._reconciler.reconcile,
             workers=self._options.concurrency,
-            ended=self._metrics.ran,
+            ended=self._vitals.metrics.ran,
         )
         self._releases = WorkQueue(self._release, workers=1)
         for key in self.cache:
@@ -209,24 +182,10 @@ class Operator:
                 tasks.create_task(self._releases.run(self._stopping))
                 tasks.create_task(self._recorder.run(self._stopping))
         finally:
-            self.queue = self._releases = None
+            self.queue = self._vitals.queue = self._releases = None
             self.gauges.clear()
             lasted = round(time.monotonic() - started, 3)
             logger.info("leading_ended", extra={"duration_s": lasted})
-
-    def _oldest_s(self) -> float:
-        return self.queue.stuck_for_s() if self.queue is not None else 0.0
-
-    async def _versions(self) -> dict[str, str]:
-        """Return the versions of all Pipelines, as the API server has them."""
-        found: dict[str, str] = {}
-        for namespace in self._options.namespaces or (None,):
-            found |= await self._api.versions("Pipeline", namespace)
-        return found
-
-    def _known(self) -> dict[str, str]:
-        known = (self.cache.pipeline(key) for key in self.cache)
-        return {pipeline.uid: pipeline.resource_version for pipeline in known if pipeline}
 
     def _tell(self, pipeline: Pipeline, item: Told) -> None:
         about = About(pipeline.key.namespace, pipeline.key.name, pipeline.uid)

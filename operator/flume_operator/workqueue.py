@@ -75,7 +75,7 @@ class WorkQueue(Generic[K]):
     def stuck_for_s(self) -> float:
         """Return for how long the oldest of the present runs has been going on; any thread."""
         entries = list(self._entries.values())
-        runs = [each.running_since for each in entries if each.running_since is not None]
+        runs = [since for each in entries if (since := each.running_since) is not None]
         return time.monotonic() - min(runs) if runs else 0.0
 
     def failing(self) -> int:

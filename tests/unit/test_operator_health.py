@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from flume.health import Answer, Pulse
 from flume_operator import audit, health
 from flume_operator.audit import Versions, WatchAudit
-from flume_operator.health import Answering, all_of, not_stuck, running, served
+from flume_operator.health import all_of, not_stuck, running, served
 from flume_operator.metrics import OperatorMetrics
 from tests.support.manual_clock import ManualClock
 from tests.support.probing import Probe, total
@@ -49,22 +49,6 @@ def test_a_thread_that_has_ended_is_not_alive() -> None:
     assert (before, check()) == ((True, "ok"), (False, "watch has ended"))
 
 
-async def test_what_misses_three_questions_is_not_alive() -> None:
-    """The watch has a thread and a loop of its own, which can be blocked like any other."""
-    answers = iter([True, False, False, True, False, False, False])
-    words = []
-
-    async def answer() -> bool:
-        words.append(asked.check()[1])
-        return next(answers)
-
-    asked = Answering(answer, what="the watch", every_s=0.0)
-    with pytest.raises(RuntimeError):  # no answer is left
-        await asked.run()
-
-    assert words == ["ok"] * 7 + ["the watch did not answer 3 times in a row"]
-
-
 def test_each_reason_is_named() -> None:
     """``kubectl describe pod`` shows the text of a failed probe."""
     bad: Answer = (False, "it is so")
@@ -84,15 +68,15 @@ def probe() -> Iterator[Probe]:
     metrics.ran("done", 0.02)
     metrics.wrote("Deployment", "done")
     metrics.leading.set(1)
-    ready = {"lease": lambda: (False, "the API server cannot be reached")}
-    with served(0, live={}, ready=ready, registry=registry) as port:
+    word = "the API server cannot be reached"
+    with served(0, live={}, ready=lambda: (False, word), registry=registry) as port:
         yield Probe(port)
 
 
 def test_the_pages_are_served(probe: Probe) -> None:
     """A standby that cannot reach its Lease would not take over."""
     assert probe.get("/healthz") == (200, "ok\n")
-    assert probe.get("/readyz") == (503, "lease: the API server cannot be reached\n")
+    assert probe.get("/readyz") == (503, "the API server cannot be reached\n")
 
 
 def test_the_metrics_are_served(probe: Probe) -> None:

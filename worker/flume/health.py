@@ -49,10 +49,14 @@ class Pulse:
         self._blocker = blocker
         self._last = time.monotonic()
 
+    def beat(self) -> None:
+        """Note it once."""
+        self._last = time.monotonic()
+
     async def run(self) -> None:
         """Note it, until cancelled."""
         while True:
-            self._last = time.monotonic()
+            self.beat()
             await asyncio.sleep(min(1.0, self._bound_s / 4))
 
     def check(self) -> Answer:
