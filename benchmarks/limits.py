@@ -8,6 +8,7 @@ import signal
 import statistics
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ class Kept:
     """The same by the tokens that were taken, at Redis' times."""
     starts: int
     used: float
-    """Starts over what was allowed, from the first start on."""
+    """Starts in a window over what was allowed there: the mean over all windows but the first.
+
+    Not starts over time: those of a window come in its first part, and whether the last part of
+    the run is such a part is chance, worth half a window."""
     bytes: int
     """Of Redis' memory, for the limit."""
 
@@ -198,8 +202,6 @@ def _judge(case: Case, logs: Path, *, changed: float, ended: float, size: int) -
     raised = round(case.count * RAISED)
     starts = [(at, 1) for at, _ in read_logs(logs, "starts") if at <= ended * 1e6]
     grants = read_logs(logs, "grants")
-    began = starts[0][0] / 1e6
-    allowed = (case.count * (changed - began) + raised * (ended - changed)) / case.period_s
 
     def over(events: list[tuple[int, int]], per_second: int) -> int:
         return most_over(
@@ -208,9 +210,29 @@ def _judge(case: Case, logs: Path, *, changed: float, ended: float, size: int) -
             limit=lambda at: case.count if at < changed * per_second else raised,
         )
 
-    return Kept(
-        case, over(starts, 1_000_000), over(grants, 1000), len(starts), len(starts) / allowed, size
+    used = mean_use(
+        [at for at, _ in starts],
+        window=case.period_s * 1_000_000,
+        until=round(ended * 1e6),
+        limit=lambda at: case.count if at < changed * 1e6 else raised,
     )
+    return Kept(case, over(starts, 1_000_000), over(grants, 1000), len(starts), used, size)
+
+
+def mean_use(starts: list[int], *, window: int, until: int, limit: Callable[[float], int]) -> float:
+    """Return which part of a limit its windows hold, on the average over all their ends.
+
+    Args:
+        starts: When jobs started, in order; the first window that counts begins with the first.
+        window: Length, in the unit of the starts' times.
+        until: End of the last window.
+        limit: What is allowed in a window that ends then.
+    """
+    parts = []
+    for end in range(starts[0] + window, until, window // 1000):
+        held = bisect_right(starts, end) - bisect_right(starts, end - window)
+        parts.append(held / limit(end))
+    return statistics.fmean(parts)
 
 
 def most_over(events: list[tuple[int, int]], *, window: int, limit: Callable[[int], int]) -> int:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from flume.commands import limit
-from flume.commands.limit import SLACK_MS, Definition, Grant
+from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS, Definition, Grant
 from flume.connection import SyncConnections
 from tests.support.limit_model import Given, LimitModel
 from tests.support.limiter import START_MS, Limiter
@@ -75,7 +75,7 @@ class LimitMachine(RuleBasedStateMachine):
         if not self.model.period:  # all was lost since
             return
         width = -(-self.model.period // 128)
-        age = self.model.period + SLACK_MS + slots * width + ms
+        age = self.model.period + self.model.slack + slots * width + ms
         self.time_passes(max(0, kept.given.at + age - self.model.at))
 
     @rule(ms=st.sampled_from(STEPS))
@@ -89,18 +89,22 @@ class LimitMachine(RuleBasedStateMachine):
         queue=some_queue,
         want=some_want,
         step=st.sampled_from((1, 1, 5)),
+        slack=st.sampled_from((SLACK_MS, SLACK_MS, 45, LONGEST_SLACK_MS)),
         is_sent_twice=st.booleans(),
         is_stale=st.booleans(),
     )
     def reserve(
-        self, queue: str, want: int, step: int, is_sent_twice: bool, is_stale: bool
+        self, queue: str, want: int, *, step: int, slack: int, is_sent_twice: bool, is_stale: bool
     ) -> object:
         """Tokens are taken, by a worker with the settings of today or of some time ago."""
         own = Definition(10**9, 1000, 0) if is_stale else self.own[queue]
         limiter, model = self.limiter, self.model
-        command = limit.reserve(limiter.keys, queue, limiter.lane(), want, own, step=step)
+        command = limit.reserve(
+            limiter.keys, queue, limiter.lane(), want, own, step=step, slack_ms=slack
+        )
         grant = limiter.run(command)
         model.look()
+        model.widen(slack)
         model.define(queue, own)
         count, period = model.in_force(own)
         free = model.free(count, period)
@@ -113,7 +117,7 @@ class LimitMachine(RuleBasedStateMachine):
         self.asked.add(queue)
         if self.asked == {queue}:
             assert grant.count == min(want, free) // step * step
-        given = Given(model.at, model.truly, grant.count, model.epoch)
+        given = Given(model.at, model.truly, grant.count, model.epoch, slack)
         model.given.append(given)
         assert not grant.count or model.truly_held() <= count
         if is_sent_twice:
@@ -134,10 +138,12 @@ class LimitMachine(RuleBasedStateMachine):
         back = limiter.run(command)
         at, seen = model.at, model.seen
         model.look()
+        before = model.oldest
+        model.expire()
         is_there = any(one is kept.given for one in model.given) and model.can_take_back(kept.given)
 
         if not is_there:  # nothing was written, the clock neither
-            model.at, model.seen = at, seen
+            model.at, model.seen, model.oldest = at, seen, before
 
         assert back == (n if is_there else 0)
         kept.given.n -= back
@@ -187,8 +193,8 @@ class LimitMachine(RuleBasedStateMachine):
         ring = self.limiter.connections.call("GET", self.limiter.keys.ring)
         if ring is None:
             return
-        _, _, _, _, _, first, total, _ = struct.unpack("<4sI6Q", ring[:56])
-        cells = list(struct.iter_unpack("<II", ring[56:]))
+        _, _, _, _, _, _, first, total, _, _ = struct.unpack("<4sII7Q", ring[:68])
+        cells = list(struct.iter_unpack("<II", ring[68:]))
         slots = (first + ahead for ahead in range(len(cells)))
         held = (cells[slot % 160][1] for slot in slots if cells[slot % 160][0] == slot % 2**32)
         assert total == sum(held)

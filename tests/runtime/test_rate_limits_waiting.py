@@ -83,13 +83,14 @@ async def test_a_worker_that_waits_for_the_limit_stops_at_once(
     assert starts.in_use() == 2
 
 
-async def test_a_way_to_redis_of_fifteen_ms_is_short_enough(solo: Stage) -> None:
-    """A reserve and a claim take longer than a token lasts: fresh ones come in one round trip."""
+@pytest.mark.parametrize("way_s", [0.015, 0.06])
+async def test_a_long_way_to_redis_is_given_the_time_it_takes(solo: Stage, way_s: float) -> None:
+    """A reserve and a claim take longer than tokens last that were taken next to Redis."""
     with Starts() as starts, proxied(solo.server.port) as proxy:
         handler = named("a", starts.run)
         await solo.client.enqueue_many(QUEUE, [handler.job(n) for n in range(40)])
         async with solo.working(handler, url=proxy.url, rate_limit=limit(20)):
-            proxy.delay(0.015)
+            proxy.delay(way_s)
             await solo.until_empty()
 
     assert sorted(starts.runs) == [*range(40)]
@@ -103,7 +104,7 @@ async def test_a_way_that_is_too_long_starts_nothing_says_so_and_does_not_spin(
     with Starts() as starts, proxied(solo.server.port) as proxy:
         handler = named("a", starts.run)
         async with solo.working(handler, url=proxy.url, rate_limit=limit(20)):
-            proxy.delay(0.04)
+            proxy.delay(0.25)
             with caplog.at_level(logging.WARNING, "flume.worker"):
                 await solo.client.enqueue_many(QUEUE, [handler.job(n) for n in range(10)])
                 await wait_until_async(lambda: "rate_limit_slow" in caplog.messages)
@@ -118,6 +119,6 @@ async def test_a_way_that_is_too_long_starts_nothing_says_so_and_does_not_spin(
     assert sorted(starts.runs) == [*range(10)]
     assert caplog.messages.count("rate_limit_slow") == 1
     (said,) = [record for record in caplog.records if record.message == "rate_limit_slow"]
-    assert said.__dict__["took_ms"] >= 40
-    assert said.__dict__["most_ms"] == 20
+    assert said.__dict__["took_ms"] >= 250
+    assert said.__dict__["most_ms"] == 200
     assert fullest(starts.at) <= 20

@@ -20,10 +20,13 @@ class Given:
     """By a clock that goes on while Redis' clock is set back."""
     n: int
     epoch: int
+    slack: int = SLACK_MS
     is_counted: bool = True
     """Whether the window in which it lies is still looked at."""
 
 
+FORGOTTEN_MS = 600_000
+"""How long a slack is kept that nobody needs any more."""
 STALE_MS = 5000
 """How long what a queue said keeps older generations of it out."""
 
@@ -40,6 +43,11 @@ class LimitModel:
     """What the clock said to the last call."""
     period: int = 0
     epoch: int = 0
+    slack: int = 0
+    wide: int = 0
+    """When the last call needed it."""
+    oldest: int = 0
+    """Slot before which nothing is counted any more, however long the window becomes."""
     carried: tuple[int, int] = (0, 0)
     """When the last period began, and how much of the window before counts as granted then."""
     given: list[Given] = field(default_factory=list)
@@ -52,7 +60,7 @@ class LimitModel:
 
     def lose(self) -> None:
         """All keys are gone: a new window."""
-        self.at = self.seen = self.period = 0
+        self.at = self.seen = self.period = self.slack = self.oldest = 0
         self.carried = (0, 0)
         self.given.clear()
         self.definitions.clear()
@@ -83,21 +91,30 @@ class LimitModel:
         first = min(live, key=lambda own: (Fraction(own.count, own.period_ms), own.count))
         return first.count, first.period_ms
 
+    def widen(self, slack: int) -> None:
+        """A call comes from somebody who needs so long to start a job."""
+        is_over = self.at - self.wide > max(FORGOTTEN_MS, self.period + self.slack)
+        if slack >= self.slack or is_over:
+            self.slack, self.wide = slack, self.at
+
     def free(self, count: int, period: int) -> int:
         """Return how many tokens may be granted; begins a new epoch where the period is new."""
+        self.expire()
         if period != self.period:
             held = self._held() if self.period else 0
             for one in self.given:
                 one.is_counted = one.is_counted and self._is_held(one.at)
             self.carried = (self.at, held)
-            self.period = period
+            self.period, self.oldest = period, 0
             self.epoch += 1
         return max(0, count - self._held())
 
     def truly_held(self) -> int:
         """Return how many jobs may start in the period that ends at the slack's end from now."""
-        since = self.truly - self.period - SLACK_MS
-        return sum(one.n for one in self.given if one.is_counted and one.truly_at >= since)
+        since = self.truly - self.period
+        return sum(
+            one.n for one in self.given if one.is_counted and one.truly_at + one.slack >= since
+        )
 
     def can_take_back(self, one: Given) -> bool:
         """Whether a grant lies in the window that is counted now."""
@@ -109,5 +126,10 @@ class LimitModel:
         return held + (carried if self._is_held(began) else 0)
 
     def _is_held(self, at: int) -> bool:
-        width = -(-self.period // 128)
-        return at // width >= (self.at - self.period - SLACK_MS) // width
+        return at // -(-self.period // 128) >= self.oldest
+
+    def expire(self) -> None:
+        """Leave behind what the window has left."""
+        if self.period:
+            width = -(-self.period // 128)
+            self.oldest = max(self.oldest, (self.at - self.period - self.slack) // width)

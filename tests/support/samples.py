@@ -158,7 +158,7 @@ SAMPLES = (
     ),
     Sample(worker.register(KEYS, "ada", b"{}"), {"id": "ada", "record": b"{}"}),
     Sample(
-        limit.reserve(SHARED, "orders", LANE, 56, OWN, step=57),
+        limit.reserve(SHARED, "orders", LANE, 56, OWN, step=57, slack_ms=58),
         {
             "queue": "orders",
             "lane": "lane",
@@ -168,6 +168,7 @@ SAMPLES = (
             "count": 51,
             "period": 52000,
             "generation": 53,
+            "slack": 58,
         },
     ),
     Sample(

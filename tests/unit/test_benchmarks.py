@@ -12,7 +12,7 @@ from benchmarks.bench import NoRivalError, Rivals
 from benchmarks.drains import ROUNDS, LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import SPECS, Bound, Figure, UnknownFigureError, chosen
-from benchmarks.limits import most_over
+from benchmarks.limits import mean_use, most_over
 from benchmarks.machine import Machine, processor_name
 from benchmarks.race import Drain
 from benchmarks.report import Run, page
@@ -234,3 +234,12 @@ def example_rival() -> RivalResult:
         "settings": [{"name": "prefetch", "value": "10", "why": "why | not"}],
     }
     return parse(json.dumps(told))
+
+
+def test_the_use_of_a_limit_does_not_hang_on_when_its_jobs_come() -> None:
+    """Two starts every 3,000, together or apart, are two thirds of two in 2,000."""
+    together = [at for at in range(0, 60_000, 3000) for _ in range(2)]
+    apart = [*range(0, 60_000, 1500)]
+    for starts in (together, apart):
+        used = mean_use(starts, window=2000, until=56_000, limit=lambda _: 2)
+        assert used == pytest.approx(2 / 3, abs=0.01)

@@ -1,6 +1,6 @@
 """What is sent about a rate limit: tokens taken before a claim, tokens given back, definitions.
 
-A token is a right to start one job within ``SLACK_MS`` of the moment before its reserve was sent.
+A token is a right to start one job within a slack of the moment before its reserve was sent.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from flume.commands.command import Command
 from flume.keys import Keys, LimitKeys
 from flume.pipeline import RateLimit
 
-SLACK_MS = 20
-"""The window is longer than the period by this (``include/ring.lua``): the time between a reserve
-and the start of its jobs."""
+SLACK_MS = 10
+"""Shortest time between a reserve and the start of its jobs: two round trips on a short way, and a
+few hundred jobs that start.  The window is longer than the period by the longest slack that any
+worker needs (``include/slack.lua``): a hundredth of a second's limit stays unused for it."""
+
+LONGEST_SLACK_MS = 200
+"""Of a worker that is far from Redis; more would not fit the ring."""
 
 LOOK_AGAIN_MS = 1000
 """Who waits for a limit asks again after this at the latest.  What it was told holds unless tokens
@@ -87,7 +91,14 @@ def _keys(keys: LimitKeys) -> Sequence[str]:
 
 
 def reserve(
-    keys: LimitKeys, queue: str, lane: Lane, want: int, own: Definition, *, step: int = 1
+    keys: LimitKeys,
+    queue: str,
+    lane: Lane,
+    want: int,
+    own: Definition,
+    *,
+    step: int = 1,
+    slack_ms: int = SLACK_MS,
 ) -> Command[Grant]:
     """Take up to ``want`` tokens for jobs of ``queue``; sent again it brings the same ones.
 
@@ -99,11 +110,16 @@ def reserve(
         own: What the queue's settings say; its count is at least 1.
         step: Take a multiple of this, such as the size of a batch.  Where ``want`` or the limit is
             smaller than one step, that is the step.
+        slack_ms: Within how long the caller starts the jobs; ``SLACK_MS`` to
+            ``LONGEST_SLACK_MS``.
     """
     return Command(
         "reserve",
         _keys(keys),
-        [queue, lane.name, lane.number, want, step, own.count, own.period_ms, own.generation],
+        [
+            *(queue, lane.name, lane.number, want, step),
+            *(own.count, own.period_ms, own.generation, slack_ms),
+        ],
         _read_grant,
     )
 

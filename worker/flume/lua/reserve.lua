@@ -1,4 +1,4 @@
--- reserve: take tokens of a rate limit: rights to start jobs within SLACK_MS from now.
+-- reserve: take tokens of a rate limit: rights to start jobs within a slack from now.
 --
 -- KEYS[1]  ring        string  the grants of the window, by slot
 -- KEYS[2]  callers     hash    queue -> its definition, and what it was granted
@@ -11,6 +11,7 @@
 -- ARGV[6]  count       what the queue's own settings allow in a period
 -- ARGV[7]  period      ms
 -- ARGV[8]  generation  of those settings
+-- ARGV[9]  slack       ms in which the caller starts its jobs, from before it asked
 --
 -- Returns how many were taken, the epoch and slot that a refund must name, in
 -- how many ms it is worthwhile to ask for the rest (0: nothing is missing), the
@@ -19,6 +20,7 @@
 
 --@include now
 --@include ring
+--@include slack
 --@include window
 --@include store
 --@include epoch
@@ -46,6 +48,7 @@ if last.number == number and last.epoch then -- its first reply was lost
   return {last.n, last.epoch, last.slot, math.max(0, last.due - ring.time), count, period, mismatch, now}
 end
 
+widen(ring, tonumber(ARGV[9]))
 expire(ring)
 set_period(ring, period, time[1] * 1000000 + time[2])
 local free = math.max(0, count - ring.total)

@@ -19,7 +19,7 @@ import msgspec
 from flume.commands import limit as commands
 from flume.commands.client import Lane
 from flume.commands.command import Command
-from flume.commands.limit import LOOK_AGAIN_MS, SLACK_MS, Definition, Grant, InForce
+from flume.commands.limit import LOOK_AGAIN_MS, Definition, Grant, InForce
 from flume.current import HeldJob
 from flume.errors import ServerError
 from flume.events import TokensReturned, TokensTaken, bus
@@ -27,6 +27,7 @@ from flume.keys import Keys, LimitKeys
 from flume.pipeline import RateLimit
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
+from flume.runtime.slack import Slack
 
 SPARE_S = 0.005
 """Of the time in which a token may start its job, what must be left before a claim."""
@@ -79,6 +80,7 @@ class Limiter:
         self._loop = asyncio.get_running_loop()
         self._limit_keys: LimitKeys | None = None
         self._own = Definition(0, 0, 0)
+        self._slack = Slack()
         self._lanes: list[Lane] = []  # which no call is under way in
         self._refunds: dict[int, tuple[Tokens, int]] = {}
         self._refunding: set[asyncio.Task[None]] = set()
@@ -111,7 +113,10 @@ class Limiter:
         if keys is None:  # there is no limit any more
             return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))
         lane = self._take_lane()
-        command = commands.reserve(keys, self._keys.queue, lane, want, self._own, step=step)
+        slack_ms = self._slack.ms
+        command = commands.reserve(
+            keys, self._keys.queue, lane, want, self._own, step=step, slack_ms=slack_ms
+        )
         asked = time.monotonic()
         try:
             grant = await self._link.deliver(command)
@@ -119,11 +124,12 @@ class Limiter:
             self._refused(error)
             return Tokens(0, 0.0, _REFUSED, keys)
         self._lanes.append(lane)
+        self._slack.note(time.monotonic() - asked)
         self._note(grant.in_force)
         self._metrics.tokens_taken += grant.count
         self._publish(TokensTaken, keys, grant, grant.count)
         self._refusal = ""
-        return Tokens(grant.count, asked + SLACK_MS / 1000, grant, keys)
+        return Tokens(grant.count, asked + slack_ms / 1000, grant, keys)
 
     async def renew(self, old: Tokens, n: int) -> Tokens:
         """Trade ``n`` tokens that are too old, or nearly, for others that start the same jobs.
@@ -150,7 +156,7 @@ class Limiter:
             if tokens.left and self._are_in_time(tokens):
                 return tokens.left
             self.give_back(tokens, tokens.left)
-            await asyncio.sleep(max(tokens.wait_s, SLACK_MS / 1000))
+            await asyncio.sleep(max(tokens.wait_s, self._slack.ms / 1000))
         return n
 
     def is_usable(self, tokens: Tokens, *, spare_s: float) -> bool:
@@ -229,12 +235,15 @@ class Limiter:
     def _are_in_time(self, tokens: Tokens) -> bool:
         """Whether tokens that have just come may start jobs; say so once in a row if not."""
         left_s = tokens.start_by - time.monotonic()
-        if left_s < 0 and not self._is_slow:
-            took_ms = round(SLACK_MS - left_s * 1000)
-            extra = {"queue": self._keys.queue, "took_ms": took_ms, "most_ms": SLACK_MS}
+        if left_s >= 0:
+            self._is_slow = False
+            return True
+        if self._slack.is_longest and not self._is_slow:  # else the next ones have more time
+            took_ms = round(self._slack.ms - left_s * 1000)
+            extra = {"queue": self._keys.queue, "took_ms": took_ms, "most_ms": self._slack.ms}
             logger.warning("rate_limit_slow", extra=extra)
-        self._is_slow = left_s < 0
-        return not self._is_slow
+            self._is_slow = True
+        return False
 
     def _take_lane(self) -> Lane:
         last = self._lanes.pop() if self._lanes else Lane(secrets.token_hex(8), 0)
