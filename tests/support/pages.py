@@ -59,5 +59,5 @@ def read_page(path: Path) -> Page:
         elif language == "yaml" and "kind: Pipeline" in text:
             page.manifests.append(text)
         elif language in {"console", "sh"}:
-            page.commands += text.splitlines()
+            page.commands += text.replace("\\\n", "").splitlines()
     return page
