@@ -27,7 +27,8 @@ from tests.support.waiting import wait_until
 CRDS = REPOSITORY / "crds"
 PREFIX = "flume-test-"  # and the id of the process that made it
 
-START_SECONDS = 240.0  # a slow machine that pulls the node image takes minutes
+START_SECONDS = 300.0  # a slow machine that pulls the node image takes minutes
+READY_SECONDS = 120.0  # of these, from a running API server to a node that takes pods
 ASK_SECONDS = 60.0
 EXPLAIN_SECONDS = 30.0
 LOAD_SECONDS = 240.0  # two images of some hundred megabytes each
@@ -131,13 +132,13 @@ def running_cluster(manager: Any, folder: Path, *, name: str) -> Iterator[Cluste
     """
     config = folder / "kind.yaml"
     config.write_text(yaml.safe_dump(kind_config(name)), encoding="utf-8")
-    options = ClusterOptions(provider_config=config, kubeconfig_path=folder / "kubeconfig")
+    options = ClusterOptions(
+        provider_config=config,
+        kubeconfig_path=folder / "kubeconfig",
+        cluster_timeout=int(START_SECONDS),
+    )
     try:
-        try:
-            manager.create(options, timeout=60, options=["--wait", f"{START_SECONDS:.0f}s"])
-        except subprocess.CalledProcessError as error:
-            text = error.stderr.decode(errors="replace")
-            raise RuntimeError(f"kind made no cluster: {text[-2000:]}") from None
+        _create(manager, options)
         yield _with_pipelines(Cluster(manager, name))
     finally:
         manager.delete()
@@ -170,6 +171,20 @@ def delete_abandoned_clusters() -> None:
     for name in call("kind", "get", "clusters", timeout=ASK_SECONDS).split():
         if name.startswith(PREFIX) and not _is_alive(name.removeprefix(PREFIX).partition("-")[0]):
             call("kind", "delete", "cluster", "--name", name, timeout=ASK_SECONDS)
+
+
+def _create(manager: Any, options: ClusterOptions) -> None:
+    """Make a cluster; a second time if need be, for on a busy machine kind may give up."""
+    said = ""
+    for _ in range(2):
+        try:
+            manager.create(options, timeout=60, options=["--wait", f"{READY_SECONDS:.0f}s"])
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            said += f"{error}: {(error.stderr or b'').decode(errors='replace')[-2000:]}\n"
+            manager.delete()
+        else:
+            return
+    raise RuntimeError(f"kind made no cluster, in two tries: {said}")
 
 
 def _with_pipelines(cluster: Cluster) -> Cluster:
