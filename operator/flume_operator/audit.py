@@ -15,9 +15,13 @@ from flume_operator.clocks import steady
 from flume_operator.errors import ApiError
 
 EVERY_S = 30.0
-"""Between two lists: one small call, so that a dead watch is known within two minutes."""
-BOUND_S = 60.0
-"""For how long the watch may lag behind; longer than it takes to connect again."""
+"""Between two lists: one small call, so that a dead watch is known within three minutes."""
+BOUND_S = 100.0
+"""For how long the watch may lag behind.
+
+kopf itself connects again after 70 s without a word, which mends a connection that died: only a
+watch that is behind for longer needs a restart.
+"""
 CALL_S = 20.0
 Versions = Mapping[str, str]
 """uid -> resourceVersion."""

@@ -119,7 +119,7 @@ def test_a_watch_that_brings_nothing_though_something_changed_is_dead(watched: W
     third = watched.compare({"a": "3", "b": "5"}, {"a": "1", "b": "5"}, after_s=audit.BOUND_S)
 
     assert (first, second, third) == (True, True, False)
-    assert watched.audit.check()[1] == "Pipelines that changed unseen: 1, the first 90 s ago"
+    assert watched.audit.check()[1] == "Pipelines that changed unseen: 1, the first 130 s ago"
 
 
 def test_a_pipeline_that_never_came_counts(watched: Watched) -> None:
