@@ -214,7 +214,7 @@ def judge(manifest: Manifest, pipeline: Pipeline, applied: Applied) -> tuple[Fin
     limit = applied.limit
     rate = f"{limit.count}/{limit.period_ms / 1000:g}s" if limit and limit.count else None
     own = manifest.spec.rate_limit
-    if limit is not None and own is not None and limit.is_mismatch:
+    if limit is not None and own is not None and (limit.is_mismatch or limit.others_differ):
         message = (
             f"Pipelines that share the rate limit {own.key} give different ones; the strictest, "
             f"{rate}, holds. Give all of them the same count and period."

@@ -140,3 +140,20 @@ def test_a_deletion_ends_though_its_redis_is_gone(shop: Shop) -> None:
     shop.await_reason("email", "SettingsSynced", "RedisUnavailable")
 
     shop.namespace.kubectl("delete", "pipeline", "email", "--timeout=30s")
+
+
+@pytest.mark.usefixtures("operator")
+def test_of_pipelines_that_give_one_rate_limit_differently_all_say_so(shop: Shop) -> None:
+    """The one to change may be either, also the strictest, which alone has what it asked for."""
+    key = shop.namespace.name
+    shop.pipeline("strict", rateLimit={"count": 5, "periodSeconds": 60, "key": key})
+    shop.await_reason("strict", "SettingsSynced", "Synced")
+    shop.pipeline("loose", rateLimit={"count": 9, "periodSeconds": 60, "key": key})
+    for name in ("loose", "strict"):
+        shop.await_reason(name, "SettingsSynced", "RateLimitMismatch")
+        assert shop.status(name)["rate"] == "5/60s"
+
+    shop.patch("strict", '{"rateLimit": {"count": 9}}')
+    for name in ("loose", "strict"):
+        shop.await_reason(name, "SettingsSynced", "Synced")
+    assert {shop.status(name)["rate"] for name in ("loose", "strict")} == {"9/60s"}

@@ -20,7 +20,8 @@ def test_the_strictest_holds_and_the_others_are_told(limiter: Limiter) -> None:
     """A shared limit can be changed one pipeline after the other, and is never above any."""
     loose, strict = Definition(100, SECOND, 1), Definition(500, 6 * SECOND, 1)
     assert limiter.define(loose, queue="a") == InForce(100, SECOND, False)
-    assert limiter.define(strict, queue="b") == InForce(500, 6 * SECOND, False)
+    both = InForce(500, 6 * SECOND, is_mismatch=False, others_differ=True)
+    assert limiter.define(strict, queue="b") == both  # whoever may loosen it hears of it as well
 
     assert limiter.define(loose, queue="a") == InForce(500, 6 * SECOND, True)
     assert limiter.reserve(1000, loose, queue="a").in_force == InForce(500, 6 * SECOND, True)
@@ -32,7 +33,7 @@ def test_of_equal_rates_the_smaller_count_holds(limiter: Limiter) -> None:
     limiter.define(large, queue="a")
     limiter.define(small, queue="b")
 
-    assert limiter.define(large, queue="c") == InForce(1000, 6 * SECOND, True)
+    assert limiter.define(large, queue="c") == InForce(1000, 6 * SECOND, True, True)
 
 
 def test_a_worker_with_old_settings_undoes_no_change(limiter: Limiter) -> None:

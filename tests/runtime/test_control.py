@@ -129,6 +129,8 @@ async def test_a_limit_of_another_key_takes_the_former_one_back(
     wide = limited(9, "vendor", "second")
     strictest = await other.apply(wide, YOUNGER)
     assert strictest.limit == InForce(5, 60_000, is_mismatch=True)
+    both = await control.apply(limited(5), OWNER)  # the strictest hears of it as well
+    assert both.limit == InForce(5, 60_000, is_mismatch=False, others_differ=True)
     await control.apply(limited(5, "new"), OWNER)
 
     assert (await other.apply(wide, YOUNGER)).limit == InForce(9, 60_000, is_mismatch=False)

@@ -47,6 +47,8 @@ class InForce:
     period_ms: int
     is_mismatch: bool
     """Whether it is another one than the queue's own."""
+    others_differ: bool = False
+    """Whether it is another one than that of some other queue; only ``define`` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def _read_grant(reply: Any) -> Grant:
 
 
 def _read_in_force(reply: Any) -> InForce:
-    count, period_ms, is_mismatch = reply
-    return InForce(count, period_ms, is_mismatch == 1)
+    count, period_ms, is_mismatch, *others_differ = reply
+    return InForce(count, period_ms, is_mismatch == 1, others_differ == [1])
 
 
 def _keys(keys: LimitKeys) -> Sequence[str]:

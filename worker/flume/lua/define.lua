@@ -7,8 +7,8 @@
 -- ARGV[3]  period      ms
 -- ARGV[4]  generation  of the settings; a lower one than that which is known changes nothing
 --
--- Returns the count and period in force (0: no queue uses the limit), and
--- whether they are not the queue's own (1 or 0).
+-- Returns the count and period in force (0: no queue uses the limit), whether
+-- they are not the queue's own, and whether they are not another queue's own (1 or 0).
 
 --@include now
 --@include ring
@@ -25,4 +25,8 @@ local count, period = strictest(all, 0, 0)
 redis.call('HDEL', callers, '', unpack(stale)) -- first: memory full refuses what follows as a first write
 write_caller(callers, queue, me)
 redis.call('PEXPIRE', callers, math.max(period, ring.period) + 7200000)
-return {count, period, me[COUNT] > 0 and differs(me, count, period) or 0}
+local others = 0
+for name, caller in pairs(all) do
+  if name ~= queue and caller[COUNT] > 0 then others = math.max(others, differs(caller, count, period)) end
+end
+return {count, period, me[COUNT] > 0 and differs(me, count, period) or 0, others}
