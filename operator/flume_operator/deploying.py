@@ -97,13 +97,15 @@ class Deployer:
 
     async def _deployment(self, key: Key, body: Mapping[str, Any], replicas: int) -> None:
         if not self._is_done(key, body):
-            if not await self._there(key, body):
-                # With replicas, or there would be one pod before there are none.
+            if await self._there(key, body):
+                # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them.
+                self._note(key, body, await self._api.apply(body))
+            else:
+                # With replicas, or there would be one pod before there are none; SCALE_MANAGER
+                # has them from then on, and they are left out the next time.
                 whole = {**body, "spec": {**body["spec"], "replicas": replicas}}
-                await self._api.apply(whole)
+                self._note(key, body, await self._api.apply(whole))
                 await self._scale(key, body, replicas, force=True)
-            # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them from now on.
-            self._note(key, body, await self._api.apply(body))
         found = self.deployment(key)
         there = found.body["replicas"] if found else None
         if there != replicas and self._replicas.get(key) != (replicas, there):

@@ -155,7 +155,13 @@ class Reconciler:
                 worker_image=self._options.worker_image,
                 prefix=self._options.prefix_in(pipeline.key.namespace),
             )
-            made = _Prepared(pipeline.uid, pipeline.generation, manifest, children=built)
+            made = _Prepared(
+                pipeline.uid,
+                pipeline.generation,
+                manifest,
+                children=built,
+                is_taken=status.has_taken(pipeline.status, pipeline.generation),
+            )
         self._prepared[pipeline.key] = made
         return made
 

@@ -88,6 +88,16 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
     return patch or None
 
 
+def has_taken(before: Mapping[str, Any], generation: int) -> bool:
+    """Return whether a status says that the API server has taken this generation of the spec."""
+    return any(
+        item.get("type") == Type.SPEC_VALID
+        and item.get("status") == "True"
+        and item.get("observedGeneration") == generation
+        for item in before.get("conditions") or ()
+    )
+
+
 def _findings(seen: Seen) -> list[Finding]:
     workers, paused = _workers(seen), _paused(seen)
     return [

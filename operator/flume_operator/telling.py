@@ -30,7 +30,7 @@ _ACTIONS = {
 _QUIET = frozenset({Reason.STARTING, Reason.NOT_DEPLOYED, Reason.UNKNOWN, Reason.DELETING})
 """On the way to something else."""
 
-_UNLESS_BEFORE = frozenset({Reason.VALID, Reason.NOT_PAUSED})
+_UNLESS_BEFORE = frozenset({Reason.VALID, Reason.SYNCED, Reason.NOT_PAUSED})
 """News only after something else: every Pipeline begins with them."""
 
 

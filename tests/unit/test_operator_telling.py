@@ -19,8 +19,8 @@ def status(**conditions: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def test_a_new_pipeline_tells_of_its_settings_and_workers_alone() -> None:
-    """That a spec is valid and nobody paused is what one expects."""
+def test_a_new_pipeline_tells_of_its_workers_alone() -> None:
+    """That a spec is valid and settings are in force is what one expects."""
     after = status(
         Ready=("True", "Available"),
         SpecValid=("True", "Valid"),
@@ -30,10 +30,7 @@ def test_a_new_pipeline_tells_of_its_settings_and_workers_alone() -> None:
         Drained=("False", "Claiming"),
     )
 
-    assert list(told({}, after)) == [
-        Told(False, "Synced", "WriteSettings", "about Synced"),
-        Told(False, "Available", "Deploy", "about Available"),
-    ]
+    assert list(told({}, after)) == [Told(False, "Available", "Deploy", "about Available")]
 
 
 @pytest.mark.parametrize(
