@@ -85,7 +85,7 @@ async def test_a_leader_that_stops_hands_over_at_once(api: Api, namespace: Names
                 lease = await lease_when(api, namespace.name, holder_of)
     left = await lease_when(api, namespace.name, bool)
 
-    assert took_s < 1.5  # a look, and two calls; after a kill it is the whole Lease
+    assert took_s < TIMES.term_s  # a look, and two calls; after a kill it is the whole Lease
     assert (holder_of(lease), lease["spec"]["leaseTransitions"]) == ("second", 1)
     assert holder_of(left) == ""
     assert referee.fouls == 0
@@ -114,9 +114,9 @@ async def test_a_leader_that_is_cut_off_stops_before_another_begins(
                 second.stopping.set()
                 await wait_until_async(lambda: first.terms == 2)
 
-    assert stopped_s <= TIMES.term_s + 0.3
+    assert stopped_s < TIMES.duration_s
     assert was_alone
-    assert took_s <= TIMES.duration_s + 1.5
+    assert took_s <= TIMES.duration_s + 3.0
     assert referee.fouls == 0
 
 
