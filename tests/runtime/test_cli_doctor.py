@@ -19,18 +19,22 @@ def _checks(*args: str, url: str) -> dict[str, dict[str, Any]]:
     return {found["check"]: found for found in flume("doctor", "--json", *args, url=url).objects}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_that_keeps_its_data_passes(kind: str, tmp_path: Path) -> None:
-    """The exit code is what a deployment checks."""
+    """The exit code is what a deployment checks; a machine that is busy only makes it slow."""
     options = ("--appendonly", "yes", "--maxmemory", "100mb")
     try:
         with running_server(kind, tmp_path, *options) as server:
-            ended = flume("doctor", url=server.url)
+            ended = flume("doctor", "--json", url=server.url)
     except MissingServerError as error:
         missing(str(error))
 
+    verdicts = {found["check"]: found["verdict"] for found in ended.objects}
     assert ended.code == 0
-    assert [line.split()[0] for line in ended.lines] == ["ok"] * 9
+    assert verdicts.pop("latency") in {"ok", "warn"}
+    assert len(verdicts) == 8
+    assert set(verdicts.values()) == {"ok"}
 
 
 def test_a_server_that_forgets_its_data_fails(server: Server) -> None:
