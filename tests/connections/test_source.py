@@ -10,6 +10,7 @@ import pytest
 from flume import AsyncClient, Client, ref
 from flume.connection import AsyncConnections, SyncConnections
 from flume.connection.urls import redis_url
+from flume.delivery.python import lead_clients
 from flume.errors import ConfigurationError, ServerRefusedError, ServerUnavailableError
 from tests.support.servers import Server
 
@@ -37,12 +38,12 @@ class Secret:
 
 
 @pytest.fixture
-def secret(valkey: Server, tmp_path: Path) -> Iterator[Secret]:
+def secret(server: Server, tmp_path: Path) -> Iterator[Secret]:
     """Return a file that is not there yet."""
-    made = Secret(valkey, tmp_path / "flume redis.url")
+    made = Secret(server, tmp_path / "flume redis.url")
     made.allow("one")
     yield made
-    valkey.call("ACL", "DELUSER", "ada")
+    server.call("ACL", "DELUSER", "ada")
 
 
 async def test_a_new_password_is_read_from_the_file(secret: Secret) -> None:
@@ -80,11 +81,11 @@ async def test_a_wrong_password_in_a_file_may_be_mended(secret: Secret) -> None:
         assert "nonsense" not in str(error)
 
 
-async def test_a_password_that_was_left_out_may_be_added(valkey: Server, secret: Secret) -> None:
+async def test_a_password_that_was_left_out_may_be_added(server: Server, secret: Secret) -> None:
     """The connection stands, and each call on it would be refused until it is opened anew."""
     secret.write(None)
     connections, sync = AsyncConnections(secret.url), SyncConnections(secret.url)
-    valkey.call("ACL", "SETUSER", "default", "resetpass", ">hidden")
+    server.call("ACL", "SETUSER", "default", "resetpass", ">hidden")
     try:
         with pytest.raises(ServerUnavailableError, match="is read again"):
             await connections.call("GET", "x")
@@ -100,9 +101,9 @@ async def test_a_password_that_was_left_out_may_be_added(valkey: Server, secret:
     assert found == (None, None)
 
 
-def test_a_password_in_a_url_stays_final(secret: Secret, valkey: Server) -> None:
+def test_a_password_in_a_url_stays_final(secret: Secret, server: Server) -> None:
     """A person who has typed it waits for the answer."""
-    url = valkey.url.replace("//", "//ada:wrong@")
+    url = server.url.replace("//", "//ada:wrong@")
 
     with pytest.raises(ServerRefusedError):
         SyncConnections(url).call("GET", "x")
@@ -147,6 +148,17 @@ async def test_clients_take_the_file_of_the_environment(
     async with AsyncClient() as other:
         await other.enqueue("orders", ref("app.send"))
         await other.queue("orders").purge()
+
+
+def test_clients_of_handlers_go_where_their_worker_was_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file in the environment must not lead them elsewhere."""
+    for name in ("FLUME_REDIS_FILE", "FLUME_REDIS_URL", "FLUME_KEY_PREFIX"):
+        monkeypatch.setenv(name, "/before")
+    lead_clients("redis://chosen:1/0", "flume")
+
+    assert redis_url(None) == "redis://chosen:1/0"
 
 
 def test_a_relative_file_is_no_url() -> None:

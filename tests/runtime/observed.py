@@ -53,6 +53,12 @@ async def hold() -> None:
     await asyncio.Event().wait()
 
 
+@handler(name="await_gate")
+async def await_gate(fifo: str) -> None:
+    """Run, and leave the event loop free, until somebody opens ``fifo`` to write."""
+    await asyncio.to_thread(Path(fifo).read_bytes)
+
+
 @handler(name="block")
 async def block(fifo: str) -> None:
     """Block the event loop until somebody opens ``fifo`` to write."""
