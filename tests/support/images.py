@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def built_image(role: str) -> Iterator[str]:
 
     ``PYTHON_IMAGE`` names another base where it is set.
     """
-    name = f"flume-{role}:test-{os.getpid()}"
+    name = f"flume-{role}:test-{os.getpid()}-{uuid.uuid4().hex[:6]}"  # each is removed by itself
     base = os.environ.get("PYTHON_IMAGE")
     arguments = ("--build-arg", f"PYTHON_IMAGE={base}") if base else ()
     command = ("docker", "build", "--file", f"Dockerfile.{role}", "--tag", name, *arguments, ".")
