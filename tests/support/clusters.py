@@ -31,6 +31,7 @@ START_SECONDS = 300.0  # a slow machine that pulls the node image takes minutes
 READY_SECONDS = 120.0  # of these, from a running API server to a node that takes pods
 ASK_SECONDS = 60.0
 EXPLAIN_SECONDS = 30.0
+ESTABLISHED_SECONDS = 30.0
 LOAD_SECONDS = 240.0  # two images of some hundred megabytes each
 
 
@@ -190,7 +191,10 @@ def _create(manager: Any, options: ClusterOptions) -> None:
 def _with_pipelines(cluster: Cluster) -> Cluster:
     cluster.kubectl("apply", "--filename", str(CRDS))
     crd = "customresourcedefinition/pipelines.flume.dev"
-    cluster.kubectl("wait", "--for=condition=Established", crd, "--timeout=30s")
+    # `kubectl wait` fails while the definition has no condition at all yet.
+    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    look = ("get", crd, "--output", established)
+    wait_until(lambda: cluster.kubectl(*look) == "True", ESTABLISHED_SECONDS, what="the definition")
     # Its schema is published a moment later.
     wait_until(lambda: _is_explained(cluster), EXPLAIN_SECONDS, what="kubectl explain pipeline")
     return cluster
