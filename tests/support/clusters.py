@@ -190,14 +190,17 @@ def _create(manager: Any, options: ClusterOptions) -> None:
 
 def _with_pipelines(cluster: Cluster) -> Cluster:
     cluster.kubectl("apply", "--filename", str(CRDS))
-    crd = "customresourcedefinition/pipelines.flume.dev"
-    # `kubectl wait` fails while the definition has no condition at all yet.
-    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
-    look = ("get", crd, "--output", established)
-    wait_until(lambda: cluster.kubectl(*look) == "True", ESTABLISHED_SECONDS, what="the definition")
+    wait_until(lambda: _is_established(cluster), ESTABLISHED_SECONDS, what="the definition")
     # Its schema is published a moment later.
     wait_until(lambda: _is_explained(cluster), EXPLAIN_SECONDS, what="kubectl explain pipeline")
     return cluster
+
+
+def _is_established(cluster: Cluster) -> bool:
+    # `kubectl wait` and jsonpath both fail while the definition has no condition at all yet.
+    look = ("get", "customresourcedefinition/pipelines.flume.dev", "--output", "json")
+    conditions = json.loads(cluster.kubectl(*look)).get("status", {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
 def _is_explained(cluster: Cluster) -> bool:

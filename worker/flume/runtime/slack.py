@@ -6,12 +6,12 @@ from collections import deque
 
 from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS
 
-LOOKED_AT = 32
+LOOKED_AT = 5
 """Calls of which the quickest tells how long the way is: a blocked loop, or a busy machine, makes
 single calls slow, and a longer slack would not help."""
 ROUND_TRIPS = 4
 """A reserve, a claim, and as much again for what comes between them."""
-STEP_MS = 5
+STEP_MS = 10
 """So that a way that is a little longer today is the same one to Redis."""
 
 
