@@ -23,7 +23,7 @@ from tests.support.kube_api import opened_api
 from tests.support.waiting import POLL_SECONDS
 
 LEASE = "flume-operator"
-TIMES = LeaseTimes(duration_s=4, renew_s=0.5, margin_s=1.0, look_s=0.2, call_s=0.5)
+TIMES = LeaseTimes(duration_s=6, renew_s=0.5, margin_s=2.5, look_s=0.2, call_s=0.5)
 """Like those of the operator, and shorter."""
 
 
