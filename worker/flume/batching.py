@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from flume.batch import Batch
 from flume.errors import HandlerError
-from flume.handler import Handler, check_function, default_name, registry
+from flume.handler import Handler, check_function, decorator
 from flume.options import NO_OPTIONS, Options
 
 T = TypeVar("T")
@@ -88,24 +88,18 @@ def batch_handler(
             function without a name, is a generator or a method, or an option is out of bounds.
         NameRefusedError: If the name cannot name a handler.
     """
-    defaults = Options(max_retries, timeout, backoff_initial, backoff_max)
-
-    def decorate(function: Callable[[Batch[Any]], Any]) -> BatchHandler[Any, Any]:
-        check_function(function)
-        _check_takes_a_batch(function)
-        made = BatchHandler(
-            function,
-            name=default_name(function) if name is None else name,
-            aliases=aliases,
-            defaults=defaults,
-        )
-        registry.add(made)
-        return made
-
+    decorate = decorator(
+        BatchHandler,
+        _check_takes_a_batch,
+        name=name,
+        aliases=aliases,
+        defaults=Options(max_retries, timeout, backoff_initial, backoff_max),
+    )
     return decorate if function is None else decorate(function)
 
 
 def _check_takes_a_batch(function: Callable[..., Any]) -> None:
+    check_function(function)
     try:
         inspect.signature(function).bind(None)
     except TypeError:

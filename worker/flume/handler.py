@@ -26,6 +26,7 @@ __all__ = [
 
 P = ParamSpec("P")
 R = TypeVar("R")
+H = TypeVar("H", bound="Handler[..., Any]")
 
 _NO_TIME = timedelta(0)
 _MS = timedelta(milliseconds=1)
@@ -242,20 +243,34 @@ def handler(
             a generator or a method, or an option is out of bounds.
         NameRefusedError: If the name cannot name a handler.
     """
-    defaults = Options(max_retries, timeout, backoff_initial, backoff_max)
+    decorate: Callable[[Callable[P, R]], Handler[P, R]] = decorator(
+        Handler,
+        check_function,
+        name=name,
+        aliases=aliases,
+        defaults=Options(max_retries, timeout, backoff_initial, backoff_max),
+    )
+    return decorate if function is None else decorate(function)
 
-    def decorate(function: Callable[P, R]) -> Handler[P, R]:
-        check_function(function)
-        made = Handler(
-            function,
-            name=default_name(function) if name is None else name,
-            aliases=aliases,
-            defaults=defaults,
-        )
+
+def decorator(
+    kind: Callable[..., H],
+    check: Callable[[Callable[..., Any]], None],
+    *,
+    name: str | None,
+    aliases: Iterable[str],
+    defaults: Options,
+) -> Callable[[Callable[..., Any]], H]:
+    """Return what makes a function a handler of one kind, once it has passed ``check``."""
+
+    def decorate(function: Callable[..., Any]) -> H:
+        check(function)
+        named = default_name(function) if name is None else name
+        made = kind(function, name=named, aliases=aliases, defaults=defaults)
         registry.add(made)
         return made
 
-    return decorate if function is None else decorate(function)
+    return decorate
 
 
 def check_function(function: Callable[..., Any]) -> None:
