@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from flume import operations, pausing
 from flume.commands.client import Counts
+from flume.driving import Operation
 from flume.job import JobInfo, JobState
 from flume.keys import Keys, check_queue
-from flume.operations import Operation, WorkerInfo
+from flume.operations import WorkerInfo
 from flume.pausing import PauseInfo
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
 from flume.commands.client import Sent
 from flume.commands.command import Command
 from flume.connection import AsyncConnections
+from flume.driving import Operation, drive_async
 from flume.errors import ServerUnavailableError
 from flume.gathering import Gatherer
 from flume.handler import Handler, Ref
 from flume.job import Job
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
-from flume.operations import Nap, Operation
 from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan, time_left
 
 P = ParamSpec("P")
@@ -288,21 +288,13 @@ class AsyncClient:
 
     async def _drive(self, operation: Operation[T], deadline: float | None = None) -> T:
         recording.refuse_reading()
-        reply = None
-        while True:
-            try:
-                step = operation.send(reply)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            if isinstance(step, Command):
-                reply = await self._resend(step, deadline)
-            elif isinstance(step, Nap):
-                await asyncio.sleep(step.seconds)
-                reply = None
-            else:
-                left = None if deadline is None else time_left(deadline)
-                reply = await self._connections.call(*step, timeout=left)
+        return await drive_async(
+            operation,
+            lambda command: self._resend(command, deadline),
+            lambda *step: self._connections.call(
+                *step, timeout=None if deadline is None else time_left(deadline)
+            ),
+        )
 
     async def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)

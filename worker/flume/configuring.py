@@ -14,10 +14,11 @@ from flume import operations, pausing, settings_record
 from flume.commands import client as commands
 from flume.commands.client import Configured, Counts, Disowned, Write
 from flume.commands.limit import Definition, InForce, define, definition, keys_of
+from flume.driving import Operation
 from flume.errors import SettingsUnreadableError
 from flume.job import JobState
 from flume.keys import Keys, LimitKeys
-from flume.operations import Operation, WorkerInfo
+from flume.operations import WorkerInfo
 from flume.pausing import PauseInfo
 from flume.pipeline import PipelineSettings
 from flume.settings_record import FIELDS, Owner, SettingsRecord, encode

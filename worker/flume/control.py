@@ -6,17 +6,16 @@ and everything it sends can be sent again.
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from flume import configuring
 from flume.commands.client import Counts, HandlerDepth, Write
-from flume.commands.command import Command
 from flume.configuring import Applied, IsGone, Seen
 from flume.connection import AsyncConnections, address
+from flume.driving import Operation, drive_async
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
-from flume.operations import Nap, Operation, WorkerInfo, queue_names
+from flume.operations import WorkerInfo, queue_names
 from flume.pausing import PauseInfo
 from flume.settings_record import Owner, SettingsRecord
 
@@ -161,16 +160,4 @@ class Control:
         return Keys(check_queue(queue), self.prefix)
 
     async def _drive(self, operation: Operation[T]) -> T:
-        reply = None
-        while True:
-            try:
-                step = operation.send(reply)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            if isinstance(step, Command):
-                reply = await self._connections.run(step)
-            elif isinstance(step, Nap):
-                await asyncio.sleep(step.seconds)
-            else:
-                reply = await self._connections.call(*step)
+        return await drive_async(operation, self._connections.run, self._connections.call)

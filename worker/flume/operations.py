@@ -1,15 +1,14 @@
 """What a client does in more than one call, written once for the sync and the async client.
 
-Each operation is a generator: it yields a ``Command``, a plain call (a tuple) or a ``Nap``, is
-sent the reply, and returns the result.  Who drives it decides how the call is sent.
+Each is an operation as ``driving`` says, whose steps the clients send.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -17,7 +16,8 @@ from flume import codec
 from flume.codec import Body
 from flume.commands import client as commands
 from flume.commands.client import Counts, Found, Page
-from flume.commands.command import Argument, Command, text, texts
+from flume.commands.command import Argument, text, texts
+from flume.driving import Operation
 from flume.errors import (
     ConfigurationError,
     ForeignDataError,
@@ -28,19 +28,6 @@ from flume.errors import (
 )
 from flume.job import Job, JobInfo, JobState
 from flume.keys import Keys, check_handler, queues_key
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Nap:
-    """A step that only waits: nothing is sent for so many seconds."""
-
-    seconds: float
-
-
-Step = Command[Any] | tuple[Argument, ...] | Nap
-Operation = Generator[Step, Any, T]
 
 PAGE = 200
 STEP = 1000

@@ -20,9 +20,9 @@ from flume import operations
 from flume.commands import pausing as commands
 from flume.commands.command import text
 from flume.commands.pausing import ALL, CLIENT, change_number, worker_source
+from flume.driving import Nap, Operation
 from flume.errors import ConfigurationError, PauseNotAcknowledgedError, WorkerNotFoundError
 from flume.keys import Keys, paused_key, queues_key
-from flume.operations import Nap, Operation
 
 SILENT_AFTER_S = 3.0
 """A worker that has not beaten for so long counts as dead: nobody waits for it."""

@@ -16,11 +16,11 @@ from flume.codec import DEFAULT_MAX_PAYLOAD, encode_new
 from flume.commands.client import Sent
 from flume.commands.command import Command
 from flume.connection import SyncConnections
+from flume.driving import Operation, drive
 from flume.errors import ServerUnavailableError
 from flume.handler import Handler, Ref
 from flume.job import Job
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
-from flume.operations import Nap, Operation
 from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, call_of, plan, time_left
 from flume.sync_queue import Queue
 
@@ -285,21 +285,13 @@ class Client:
 
     def _drive(self, operation: Operation[T], deadline: float | None = None) -> T:
         recording.refuse_reading()
-        reply = None
-        while True:
-            try:
-                step = operation.send(reply)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            if isinstance(step, Command):
-                reply = self._resend(step, deadline=deadline)
-            elif isinstance(step, Nap):
-                time.sleep(step.seconds)
-                reply = None
-            else:
-                left = None if deadline is None else time_left(deadline)
-                reply = self._connections.call(*step, timeout=left)
+        return drive(
+            operation,
+            lambda command: self._resend(command, deadline=deadline),
+            lambda *step: self._connections.call(
+                *step, timeout=None if deadline is None else time_left(deadline)
+            ),
+        )
 
     def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)

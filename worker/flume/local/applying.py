@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TypeVar
 
 from flume import configuring
 from flume.commands.client import Write
-from flume.commands.command import Command
 from flume.configuring import DEV, Applied
 from flume.connection import SyncConnections
+from flume.driving import drive
 from flume.keys import Keys
 from flume.manifest import Manifest
-from flume.operations import Nap, Operation
 from flume.settings_record import Owner
-
-T = TypeVar("T")
 
 
 class Applier:
@@ -48,23 +44,9 @@ class Applier:
         self._writes += 1
         owner = Owner(f"{DEV}{manifest.metadata.name}", self._uid, self._created_ms, self._writes)
         keys = Keys(settings.queue, self._prefix)
-        applied = self._drive(configuring.apply(keys, settings, owner, _nobody_else))
+        applying = configuring.apply(keys, settings, owner, _nobody_else)
+        applied = drive(applying, self._connections.run, self._connections.call)
         return "" if applied.is_in_force else _why_not(settings.queue, applied)
-
-    def _drive(self, operation: Operation[T]) -> T:
-        reply = None
-        while True:
-            try:
-                step = operation.send(reply)
-            except StopIteration as ended:
-                result: T = ended.value
-                return result
-            if isinstance(step, Command):
-                reply = self._connections.run(step)
-            elif isinstance(step, Nap):
-                time.sleep(step.seconds)
-            else:
-                reply = self._connections.call(*step)
 
 
 def _nobody_else(_holder: Owner) -> bool:

@@ -10,9 +10,9 @@ from flume.client import AsyncClient
 from flume.commands import client as commands
 from flume.commands import worker as housekeeping
 from flume.commands.client import Counts
+from flume.driving import Operation
 from flume.job import JobState
 from flume.keys import Keys
-from flume.operations import Operation
 from flume.runtime.worker import WorkerConfig
 
 POLL_S = 0.01
