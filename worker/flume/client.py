@@ -42,7 +42,8 @@ class AsyncClient:
             ``redis://127.0.0.1:6379/0``.
         prefix: Start of all keys.  None: ``FLUME_KEY_PREFIX``, then ``flume``.
         timeout: Seconds after which a call is given up.  Until then a call whose reply was lost
-            is sent again, which never enqueues a job twice.
+            is sent again, which never enqueues a job twice.  ``enqueue_many`` is given up once
+            no answer has come for so long.
         max_payload_bytes: Longest encoded job.
 
     Raises:
@@ -92,12 +93,13 @@ class AsyncClient:
             ServerFullError: If Redis' memory is full.
         """
         job = as_job(handler, args, kwargs)
-        if job.unique is not None or recording.active is not None:
+        keys = self._queues.get(queue)
+        if keys is None or job.unique is not None or recording.active is not None:
             return (await self._send(queue, [job], None))[0]
         if tracing.tracer() is None:  # a shorter way past: many callers come here at once
-            return await self._gather(queue, job)
+            return await self._gather(keys, job)
         with tracing.enqueuing(queue, [job]):
-            return await self._gather(queue, job)
+            return await self._gather(keys, job)
 
     @overload
     async def enqueue_in(
@@ -219,42 +221,51 @@ class AsyncClient:
         await self.close()
 
     async def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
-        keys = self._queues.get(queue) or await self._open(queue, jobs, due)
+        deadline = time.monotonic() + self._timeout
+        keys = self._queues.get(queue) or await self._open(queue, jobs, due, deadline)
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
             return recording.active.record(queue, jobs, due)
         with tracing.enqueuing(queue, jobs):
-            duplicates = await self._hand_in(keys, jobs, due)
+            duplicates = await self._hand_in(keys, jobs, due, deadline)
         return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
 
-    async def _hand_in(self, keys: Keys, jobs: list[Job], due: Due | None) -> dict[str, Job]:
-        """Send ``jobs``; return those refused as duplicates, by id, as they live."""
+    async def _hand_in(
+        self, keys: Keys, jobs: list[Job], due: Due | None, deadline: float
+    ) -> dict[str, Job]:
+        """Send ``jobs``; return those refused as duplicates, by id, as they live.
+
+        The deadline is that of the first answer.  Each one more of many jobs has the whole
+        timeout after the one before, so that as many can be sent as one likes.
+        """
         duplicates: dict[str, Job] = {}
+        until: float | None = deadline
         for call in plan(keys, jobs, self._lanes, limit=self._limit, due=due):
-            sent = await self._deliver(call)
+            sent = await self._deliver(call, until)
+            if len(jobs) > 1:
+                until = None
             if sent.holder:
                 operation = operations.duplicate(keys, sent.holder, call.jobs[0])
-                duplicates[call.jobs[0].id] = await self._drive(operation)
+                duplicates[call.jobs[0].id] = await self._drive(operation, until)
         return duplicates
 
-    async def _gather(self, queue: str, job: Job) -> Job:
+    async def _gather(self, keys: Keys, job: Job) -> Job:
         """Send the job together with those of other callers."""
-        keys = self._queues.get(queue) or await self._open(queue, [job])
         data = encode_new(job.body, limit=self._limit)
-        key = (queue, job.body.handler)
+        key = (keys.queue, job.body.handler)
         gatherer = self._gatherers.get(key)
         if gatherer is None:
             gatherer = self._gatherers[key] = Gatherer(
                 lambda group: self._deliver(group.call(keys, self._lanes))
             )
         if not await gatherer.hand_in(job, data):
-            await self._send(queue, [job], None)
+            await self._send(keys.queue, [job], None)
         return job
 
-    async def _deliver(self, call: Call) -> Sent:
+    async def _deliver(self, call: Call, deadline: float | None = None) -> Sent:
         try:
-            sent = await self._resend(call.command)
+            sent = await self._resend(call.command, deadline)
         except ServerUnavailableError as error:
             raise call.unanswered(error) from error
         except asyncio.CancelledError:
@@ -296,15 +307,18 @@ class AsyncClient:
             ),
         )
 
-    async def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
+    async def _open(self, queue: str, jobs: list[Job], due: Due | None, deadline: float) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is not None:
             return keys
         self._queues[queue] = keys  # at once: who comes meanwhile need not ask as well
         try:
-            deadline = time.monotonic() + self._timeout
-            is_known = await self._insist(
-                lambda _: self._drive(operations.opened(keys), deadline), deadline
+            is_known = await drive_async(
+                operations.opened(keys),
+                self._connections.run,
+                lambda *step: self._insist(
+                    lambda left: self._connections.call(*step, timeout=left), deadline
+                ),
             )
         except BaseException as error:
             self._queues.pop(queue, None)

@@ -39,7 +39,8 @@ class Client:
             ``redis://127.0.0.1:6379/0``.
         prefix: Start of all keys.  None: ``FLUME_KEY_PREFIX``, then ``flume``.
         timeout: Seconds after which a call is given up.  Until then a call whose reply was lost
-            is sent again, which never enqueues a job twice.
+            is sent again, which never enqueues a job twice.  ``enqueue_many`` is given up once
+            no answer has come for so long.
         max_payload_bytes: Longest encoded job.
 
     Raises:
@@ -86,10 +87,10 @@ class Client:
             ServerFullError: If Redis' memory is full.
         """
         job = as_job(handler, args, kwargs)
+        keys = self._queues.get(queue)
         is_plain = job.unique is None and recording.active is None and tracing.tracer() is None
-        if not is_plain:
+        if keys is None or not is_plain:
             return self._send(queue, [job], None)[0]
-        keys = self._queues.get(queue) or self._open(queue, [job])
         call = call_of(job, encode_new(job.body, limit=self._limit), keys, self._lanes)
         self._lanes.answered(call, self._resend(call.command, call))
         return job
@@ -210,32 +211,42 @@ class Client:
         self.close()
 
     def _send(self, queue: str, jobs: list[Job], due: Due | None) -> list[Job]:
-        keys = self._queues.get(queue) or self._open(queue, jobs, due)
+        deadline = time.monotonic() + self._timeout
+        keys = self._queues.get(queue) or self._open(queue, jobs, due, deadline)
         if recording.active is not None:
             for job in jobs:
                 encode_new(job.body, limit=self._limit)
             return recording.active.record(queue, jobs, due)
         with tracing.enqueuing(queue, jobs):
-            duplicates = self._hand_in(keys, jobs, due)
+            duplicates = self._hand_in(keys, jobs, due, deadline)
         return [duplicates.get(job.id, job) for job in jobs] if duplicates else jobs
 
-    def _hand_in(self, keys: Keys, jobs: list[Job], due: Due | None) -> dict[str, Job]:
-        """Send ``jobs``; return those refused as duplicates, by id, as they live."""
+    def _hand_in(
+        self, keys: Keys, jobs: list[Job], due: Due | None, deadline: float
+    ) -> dict[str, Job]:
+        """Send ``jobs``; return those refused as duplicates, by id, as they live.
+
+        The deadline is that of the first answer.  Each one more of many jobs has the whole
+        timeout after the one before, so that as many can be sent as one likes.
+        """
         calls = plan(keys, jobs, self._lanes, limit=self._limit, due=due)
         duplicates: dict[str, Job] = {}
-        for call, sent in self._deliver(calls, overlap=len(jobs) > 1):
+        for call, sent in self._deliver(calls, deadline, overlap=len(jobs) > 1):
             self._lanes.answered(call, sent)
             if sent.holder:
                 duplicates[call.jobs[0].id] = self._drive(
-                    operations.duplicate(keys, sent.holder, call.jobs[0])
+                    operations.duplicate(keys, sent.holder, call.jobs[0]),
+                    deadline if len(jobs) == 1 else None,
                 )
         return duplicates
 
-    def _deliver(self, calls: Iterator[Call], *, overlap: bool) -> Iterator[tuple[Call, Sent]]:
+    def _deliver(
+        self, calls: Iterator[Call], deadline: float, *, overlap: bool
+    ) -> Iterator[tuple[Call, Sent]]:
         """Send the calls; the next is encoded while Redis works on the one before."""
         if not overlap:
             for call in calls:
-                yield call, self._resend(call.command, call)
+                yield call, self._resend(call.command, call, deadline)
             return
         under_way: deque[Call] = deque()
 
@@ -245,14 +256,16 @@ class Client:
                 yield call.command
 
         try:
-            for reply in self._connections.run_overlapped(commands()):
+            left = time_left(deadline)
+            for reply in self._connections.run_overlapped(commands(), timeout=left):
                 if isinstance(reply, ServerUnavailableError):
-                    sent = self._resend(under_way[0].command, under_way[0])
+                    sent = self._resend(under_way[0].command, under_way[0], deadline)
                 elif isinstance(reply, Exception):
                     raise reply
                 else:
                     sent = reply
                 yield under_way.popleft(), sent
+                deadline = time.monotonic() + self._timeout
         finally:
             for call in under_way:  # an error left these without an answer
                 call.is_in_doubt()
@@ -293,15 +306,18 @@ class Client:
             ),
         )
 
-    def _open(self, queue: str, jobs: list[Job], due: Due | None = None) -> Keys:
+    def _open(self, queue: str, jobs: list[Job], due: Due | None, deadline: float) -> Keys:
         keys = Keys(check_queue(queue), self.prefix)
         if recording.active is not None:
             return keys
         self._queues[queue] = keys  # at once: who comes meanwhile need not ask as well
         try:
-            deadline = time.monotonic() + self._timeout
-            is_known = self._insist(
-                lambda _: self._drive(operations.opened(keys), deadline), deadline
+            is_known = drive(
+                operations.opened(keys),
+                self._connections.run,
+                lambda *step: self._insist(
+                    lambda left: self._connections.call(*step, timeout=left), deadline
+                ),
             )
         except BaseException as error:
             self._queues.pop(queue, None)

@@ -87,11 +87,18 @@ class SyncConnections:
             reply = self._exchange(eval_(command, loaded), timeout)
         return self._read(command, reply)
 
-    def run_overlapped(self, commands: Iterable[Command[T]]) -> Iterator[T | FlumeError]:
+    def run_overlapped(
+        self, commands: Iterable[Command[T]], *, timeout: float | None = None
+    ) -> Iterator[T | FlumeError]:
         """Yield the reply of each command, or its error; the next is on its way meanwhile.
 
         Two commands at most are under way, in order.  After a cut those come back as
         ``ServerUnavailableError`` and the rest go over a new connection.
+
+        Args:
+            commands: What to send.
+            timeout: Seconds for the first one, connecting included; None, and for each other one
+                after the one before: that of these connections.
         """
         under_way: deque[Command[T]] = deque()
         wire: SyncWire | None = None
@@ -100,16 +107,20 @@ class SyncConnections:
                 try:
                     if command is not None:
                         under_way.append(command)
-                        wire = wire or self._take()
+                        if wire is None:
+                            wire = self._take() if timeout is None else self._take_for(timeout)
                         wire.send(pack(evalsha(command, script(command.script, self.shift_ms))))
                     if wire is None or len(under_way) < (1 if command is None else 2):
                         continue
                     reply = wire.receive()
+                    if timeout is not None:
+                        wire.set_timeout(self._timeout)
+                        timeout = None
                     if isinstance(reply, Exception) and self._source.has_left(reply):
                         raise reply  # what is under way went to the wrong server as well
                 except _BROKEN as error:
                     _closed(wire)
-                    wire = None
+                    wire = timeout = None
                     while under_way:
                         under_way.popleft()
                         yield self._source.translate(error)
