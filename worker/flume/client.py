@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -24,11 +23,10 @@ from flume.handler import Handler, Ref
 from flume.job import Job
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, plan, time_left
+from flume.unconfigured import say_unconfigured
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-logger = logging.getLogger("flume.client")
 
 
 class AsyncClient:
@@ -329,5 +327,5 @@ class AsyncClient:
                     call.is_in_doubt()
             raise operations.not_sent(error, jobs) from error
         if not is_known:
-            logger.warning("queue_unconfigured", extra={"queue": queue})
+            say_unconfigured(queue)
         return keys

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import deque
@@ -23,11 +22,10 @@ from flume.job import Job
 from flume.keys import DEFAULT_PREFIX, Keys, check_prefix, check_queue
 from flume.sending import RESEND_PAUSE, Call, Due, Lanes, as_job, call_of, plan, time_left
 from flume.sync_queue import Queue
+from flume.unconfigured import say_unconfigured
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-logger = logging.getLogger("flume.client")
 
 
 class Client:
@@ -328,5 +326,5 @@ class Client:
                     call.is_in_doubt()
             raise operations.not_sent(error, jobs) from error
         if not is_known:
-            logger.warning("queue_unconfigured", extra={"queue": queue})
+            say_unconfigured(queue)
         return keys
