@@ -17,7 +17,7 @@ from flume.commands.command import text
 from flume.connection import SyncConnections
 from flume.errors import ForeignDataError
 from flume.keys import Keys, queues_key
-from flume.runtime.fetcher import BLOCK_S
+from flume.runtime.wakeups import BLOCK_S
 from tests.chaos.stage import MODULE, Stage, events
 from tests.chaos_app import jobs
 from tests.support.garbage import VALUES, spoil

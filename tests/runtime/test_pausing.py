@@ -21,8 +21,8 @@ from flume.errors import (
     WorkerNotFoundError,
 )
 from flume.keys import Keys
-from flume.runtime.fetcher import BLOCK_S
 from flume.runtime.pauses import Pauses
+from flume.runtime.wakeups import BLOCK_S
 from tests.runtime.working import QUEUE, Stage, named
 from tests.support.rig import Rig
 from tests.support.servers import Server

@@ -8,13 +8,15 @@ from flume.commands import worker as commands
 from flume.commands.command import Command
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
-from flume.runtime.fetcher import BLOCK_S, Fetcher, Haul
+from flume.runtime.fetcher import Fetcher, Haul
 from flume.runtime.held_batch import in_batches
 
 LOOK_EVERY_S = 0.01
 """Shortest time between two looks at a batch that fills.  Each job that arrives leaves a marker,
 and a look for each would be a claim for each.  Where no other worker is idle, a batch that has
 become full waits for this long at the most."""
+OPEN_LOOK_S = 1.0
+"""Longest time between two looks at an open batch: live settings may close it earlier."""
 LATER_S = 0.001
 """Later than the time that Redis gave, so that the look does not come a fraction too early."""
 JOBS_AT_ONCE = 1000
@@ -73,11 +75,10 @@ class Batcher(Fetcher):
             await super()._wait_for_work()
             return
         due = time.monotonic() + self._closes_ms / 1000 + LATER_S
-        await self._pause(min(due - time.monotonic(), LOOK_EVERY_S))
-        left = min(due - time.monotonic(), BLOCK_S / 4)  # live settings may close it earlier
+        await self._wakeups.time(min(due - time.monotonic(), LOOK_EVERY_S))
+        left = min(due - time.monotonic(), OPEN_LOOK_S)
         if left > 0 and not self.stopping.is_set():
-            # Its end is kept here: a server ends a block when its own timer comes round.
-            await self._pause_with(self._marker, left)
+            await self._wakeups.marker(self._block_s(), most=left)
 
     async def _wait_for_room(self) -> None:
         """Let others look at an open batch from now on: only who took its marker knows of it."""

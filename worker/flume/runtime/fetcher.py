@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from flume.commands import worker as commands
-from flume.commands.command import Command, text
+from flume.commands.command import Command
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
 from flume.errors import ServerError, ServerUnavailableError
@@ -26,18 +26,13 @@ from flume.runtime.identity import Identity
 from flume.runtime.lane import Lane
 from flume.runtime.limiter import Tokens
 from flume.runtime.link import FIRST_WAIT_S, LONGEST_WAIT_S, Link
+from flume.runtime.wakeups import BLOCK_S, Wakeups
 
 T = TypeVar("T")
 
 CLAIM_AT_ONCE = 500
 """Jobs in one claim: more does not pay (the figures of the decision on claims), and bounds the
 time one script runs (about 2 ms)."""
-BLOCK_S = 4.0
-"""Longest wait for a marker before the lists are looked at again; a marker can be lost with the
-connection that took it.  An idle worker makes one call for this and one for the look, for each of
-up to four kinds of handlers: with two a second of the heartbeat, below 5 calls a second."""
-NO_CHANGE = "0-0"
-"""Before the first change of a queue's pauses."""
 REFUSED_WAIT_S = (2.5, 5.0)
 """Wait after an answer that a person must act on, such as a key of the wrong type."""
 
@@ -102,11 +97,9 @@ class Fetcher:
         self._spawn: Callable[..., asyncio.Task[Any]] = spawn
         self._on_claimed = on_claimed
         self._names = sorted(lane.handlers)
-        self._wakes = [keys.wake(name) for name in self._names]
-        self._blocked: asyncio.Task[Any] | None = None
+        self._wakeups = Wakeups(keys, self._names, link, spawn=self._spawn)
         self._room = asyncio.Event()
         self.stopping = asyncio.Event()  # only looked at: a signal handler sets it
-        self._change = NO_CHANGE
         self._is_paused = False
         self.begun = 0
         """Claims sent so far."""
@@ -128,8 +121,7 @@ class Fetcher:
         """Claim no more.  What a claim under way brings is for ``run``'s caller to release."""
         self.stopping.set()
         self._room.set()
-        if self._blocked is not None:
-            self._blocked.cancel()
+        self._wakeups.cut_short()
 
     async def run(self) -> list[HeldJob]:
         """Claim until stopped; return what came too late to be started."""
@@ -158,7 +150,7 @@ class Fetcher:
                 self._passed(under_way=False)
                 await self._allowance.drop()
             if claimed is None:
-                await self._pause(haul.wait_s or self._rng.uniform(*REFUSED_WAIT_S))
+                await self._wakeups.time(haul.wait_s or self._rng.uniform(*REFUSED_WAIT_S))
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
                 self._demand.emptying = self
             elif jobs:
@@ -171,7 +163,7 @@ class Fetcher:
                         await asyncio.sleep(0)
                 self._lane.offer(jobs)
                 if haul.is_late:  # they go back
-                    await self._pause(haul.wait_s)
+                    await self._wakeups.time(haul.wait_s)
             elif claimed.paused_ms:
                 await self._wait_for_resume(claimed.paused_ms)
             else:
@@ -279,7 +271,7 @@ class Fetcher:
                     claimed = self._without_held(claimed, fence)
                 self._report(claimed, seconds)
                 return claimed
-            await self._pause(self._rng.uniform(wait / 2, wait))
+            await self._wakeups.time(self._rng.uniform(wait / 2, wait))
             wait = min(LONGEST_WAIT_S, wait * 2)
 
     def _without_held(self, claimed: Claimed, fence: int) -> Claimed:
@@ -320,63 +312,19 @@ class Fetcher:
             self.on_paused()
 
     async def _wait_for_work(self) -> None:
-        """Block until a marker says that jobs are ready, for a bounded time."""
-        await self._pause_with(self._marker)
+        """Block until jobs are ready, for a bounded time."""
+        await self._wakeups.marker(self._block_s())
 
-    async def _marker(self) -> None:
-        """Take the marker of one of the lists: who takes it looks at them."""
-        is_limited = self._allowance.is_limited  # then a look takes twice the calls
-        seconds = 2 * BLOCK_S if is_limited else BLOCK_S
-        await self._link.connections.block(
-            "BZPOPMIN", *self._wakes, f"{seconds:.3f}", timeout=seconds + BLOCK_S
-        )
+    def _block_s(self) -> float:
+        """Return for how long to block: with a rate limit, a look takes twice the calls."""
+        return 2 * BLOCK_S if self._allowance.is_limited else BLOCK_S
 
     async def _wait_for_resume(self, paused_ms: int) -> None:
-        """Block until the pauses change, for a bounded time; new jobs wake nobody meanwhile."""
-        ms = round(BLOCK_S * 1000)
-        ms = ms if paused_ms < 0 else min(ms, paused_ms + 1)
-        await self._pause_with(lambda: self._await_change(ms))
-
-    async def _await_change(self, ms: int) -> None:
-        """Wait for a change after the last one seen here, which was seen before the claim.
-
-        Whatever happened between that claim and this call is a change after it.  Reading takes
-        nothing away, so that one resume wakes every paused worker at once.
-        """
-        call = ("XREAD", "COUNT", 1, "BLOCK", ms, "STREAMS", self._keys.pauses, self._change)
-        reply = await self._link.connections.block(*call, timeout=ms / 1000 + BLOCK_S)
-        if reply:
-            self._change = text(reply[0][1][-1][0])
+        """Block until the pauses change, for a bounded time."""
+        ends_s = BLOCK_S if paused_ms < 0 else (paused_ms + 1) / 1000
+        if await self._wakeups.change(min(BLOCK_S, ends_s)):
             self.on_paused()
-
-    async def _pause(self, seconds: float) -> None:
-        await self._pause_with(lambda: asyncio.sleep(seconds))
-
-    async def _pause_with(
-        self, wait: Callable[[], Coroutine[Any, Any, Any]], seconds: float | None = None
-    ) -> None:
-        """Await something that ``stop``, or ``seconds``, may cut short."""
-        self._blocked = self._spawn(_unless_refused(wait))
-        try:
-            # does not raise when ``stop`` cancels it
-            await asyncio.wait([self._blocked], timeout=seconds)
-        finally:
-            self._blocked.cancel()
-            self._blocked = None
 
 
 def _nothing() -> None:
     pass
-
-
-async def _unless_refused(wait: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """Wait; an error would end the whole group, and the next claim says it.
-
-    The coroutine is made here, because a task that is cancelled before it began awaits nothing.
-    """
-    try:
-        await wait()
-    except ServerUnavailableError:
-        await asyncio.sleep(FIRST_WAIT_S)
-    except ServerError:
-        await asyncio.sleep(BLOCK_S)
