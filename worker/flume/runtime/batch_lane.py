@@ -22,6 +22,7 @@ from flume.pipeline import PipelineSettings
 from flume.runtime.batch_run import BatchRun
 from flume.runtime.held_batch import HeldBatch
 from flume.runtime.lane import TIMEOUT_GRACE_S, Ended, Lane
+from flume.runtime.nothing import nothing
 from flume.runtime.threads import Threads
 
 # A task that starts at once ends at once where its handler never waits.
@@ -55,7 +56,7 @@ class BatchLane(Lane):
     ) -> None:
         super().__init__(queue, handlers, settings, places=places, ended=ended)
         self.before_rerun = _no_wait
-        self.on_batch = _nothing
+        self.on_batch = nothing
         self.on_completed = self._each_completed
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # what lifespans have set; each batch gets a copy
@@ -256,7 +257,3 @@ class ThreadBatchLane(BatchLane):
         """Let idle threads end; one that is in a handler ends with the process."""
         super().close()
         self._threads.close()
-
-
-def _nothing(_: int) -> None:
-    pass

@@ -19,6 +19,7 @@ from flume.current import HeldJob
 from flume.errors import ServerError
 from flume.keys import Keys
 from flume.runtime.link import Link
+from flume.runtime.nothing import nothing
 
 FLIGHTS = 4
 """Calls under way at once: enough to hide a round trip, few enough to be large."""
@@ -28,10 +29,6 @@ COMPLETE_AT_ONCE = 1000
 logger = logging.getLogger("flume.worker")
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Flight:
     """Outcomes on their way to Redis."""
@@ -39,7 +36,7 @@ class Flight:
     command: Command[list[bytes]]
     pairs: Callable[[], list[Argument]]
     """Returns id and fence in turn; asked only where the call takes long."""
-    landed: Callable[[], None] = _nothing
+    landed: Callable[[], None] = nothing
 
 
 class Completer:

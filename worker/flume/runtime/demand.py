@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from flume.current import HeldJob
 from flume.runtime.held_batch import HeldBatch
+from flume.runtime.nothing import nothing
 
 
 class Demand:
@@ -27,7 +28,7 @@ class Demand:
         """For whom this worker takes no more until it holds nothing: a suspect waits for that."""
         self.runs_alone = False
         """A suspect runs here."""
-        self.on_unused: Callable[[HeldJob], None] = _nothing
+        self.on_unused: Callable[[HeldJob], None] = nothing
         """Told of a job that was let go before it used its token."""
         self.listeners: deque[Callable[[], None]] = deque()
         """Called when there may be room again: what one lane gives up another may use."""
@@ -100,7 +101,3 @@ class Demand:
         self._in_batches -= count
         if not batch.held:
             self._batches -= 1
-
-
-def _nothing(_: HeldJob) -> None:
-    pass

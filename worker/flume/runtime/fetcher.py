@@ -26,6 +26,7 @@ from flume.runtime.identity import Identity
 from flume.runtime.lane import Lane
 from flume.runtime.limiter import Tokens
 from flume.runtime.link import FIRST_WAIT_S, LONGEST_WAIT_S, Link
+from flume.runtime.nothing import nothing
 from flume.runtime.wakeups import BLOCK_S, Wakeups
 
 T = TypeVar("T")
@@ -105,9 +106,9 @@ class Fetcher:
         """Claims sent so far."""
         self.finished = 0
         """Of these, how many have ended and handed their jobs on."""
-        self.on_pass: Callable[[], None] = _nothing
+        self.on_pass: Callable[[], None] = nothing
         """Called when claims have finished."""
-        self.on_paused: Callable[[], None] = _nothing
+        self.on_paused: Callable[[], None] = nothing
         """Called when the pauses changed, as far as it is seen here."""
         lane.on_room = demand.freed
         demand.listeners.append(self.look)
@@ -324,7 +325,3 @@ class Fetcher:
         ends_s = BLOCK_S if paused_ms < 0 else (paused_ms + 1) / 1000
         if await self._wakeups.change(min(BLOCK_S, ends_s)):
             self.on_paused()
-
-
-def _nothing() -> None:
-    pass

@@ -18,6 +18,7 @@ from flume.errors import HandlerError, JobTimeoutError, UnreadableJobError
 from flume.events import JobStarted, bus
 from flume.handler import Handler
 from flume.pipeline import PipelineSettings
+from flume.runtime.nothing import nothing
 from flume.runtime.pace import Pace
 from flume.runtime.verdict import time_limit
 
@@ -60,9 +61,9 @@ class Lane(ABC):
         """Claimed, not started.  The heartbeat's thread takes from its end what waits too long."""
         self.running: dict[bytes, HeldJob] = {}
         """Started and not returned; also those that were settled without their handler."""
-        self.on_room: Callable[[], None] = _nothing
+        self.on_room: Callable[[], None] = nothing
         """Called when more may be claimed."""
-        self.on_late: Callable[[HeldJob], None] = _no_limit
+        self.on_late: Callable[[HeldJob], None] = nothing
         """Told of a job whose token is too old to start it."""
         self._queue = queue
         self._ended = ended
@@ -152,11 +153,3 @@ class Lane(ABC):
         body = job.body
         assert body is not None  # prepared
         bus.publish(JobStarted(self._queue, job.id.decode(), body.handler, body.attempts + 1))
-
-
-def _nothing() -> None:
-    pass
-
-
-def _no_limit(_: HeldJob) -> None:
-    pass

@@ -17,6 +17,7 @@ from flume.connection import SyncConnections
 from flume.events import PipelinePaused, PipelineResumed, bus
 from flume.keys import Keys, paused_key
 from flume.pausing import PauseInfo, read_pause
+from flume.runtime.nothing import nothing
 
 ROUNDS = 3
 """Tries to make the queue what the record for all queues says, while that changes."""
@@ -63,7 +64,7 @@ class Pauses:
         """As of the last beat."""
         self.seen = ""
         """The last change that is acknowledged: what clients look for in the worker's record."""
-        self.beat_soon: Callable[[], None] = _nothing
+        self.beat_soon: Callable[[], None] = nothing
         """Makes the heartbeat beat at once."""
         self._keys = keys
         self._connections = connections
@@ -157,7 +158,3 @@ def adopt(connections: SyncConnections, keys: Keys) -> None:
         connections.run(commands.adopt(keys, ALL, record or b""))
         if connections.call("HGET", paused_key(keys.prefix), ALL) == record:
             return
-
-
-def _nothing() -> None:
-    pass

@@ -26,6 +26,7 @@ from flume.runtime.lanes import warn_of_single
 from flume.runtime.link import Link
 from flume.runtime.live import LiveSettings
 from flume.runtime.metrics import Metrics
+from flume.runtime.nothing import nothing
 from flume.runtime.sweeper import sweep
 from flume.settings_record import SettingsRecord
 
@@ -224,7 +225,7 @@ class Worker:
         """Register and read the settings, so that they hold from the first claim on."""
         follower = parts.follower
         is_registered = await parts.registration.begin(
-            link, self._stopping, rng=self._basis.rng, then=follower.read if follower else _nothing
+            link, self._stopping, rng=self._basis.rng, then=follower.read if follower else nothing
         )
         if not is_registered or self._stopping.is_set():  # it was stopped meanwhile
             await parts.registration.end(link, sorted(self.config.loaded.handlers))
@@ -274,7 +275,3 @@ class Worker:
             "pause_seen": parts.pauses.seen if parts is not None else "",
             **self.config.labels,
         }
-
-
-def _nothing() -> None:
-    pass
