@@ -25,6 +25,7 @@ from flume.runtime.extending import Extender
 from flume.runtime.following import Follower
 from flume.runtime.identity import Identity
 from flume.runtime.live import LiveSettings
+from flume.runtime.reasons import Reasons
 from flume.runtime.registration import Registration
 from flume.settings_record import SettingsRecord
 
@@ -100,7 +101,7 @@ class Heartbeat:
         self._is_asked = False
         self._thread = threading.Thread(target=self._run, name="flume-heartbeat", daemon=True)
         self._failed = False
-        self._reported = ""
+        self._refusals = Reasons()
         self.last_beat = time.monotonic()
 
     def start(self) -> None:
@@ -130,7 +131,8 @@ class Heartbeat:
                     beat = self._beat()
                     self._on_beat(beat)
                     self._housekeep(beat)
-                    self._failed, self._reported = False, ""
+                    self._failed = False
+                    self._refusals.over()
                     self.last_beat = time.monotonic()
                 is_waiting = self._on_late()
             except ServerUnavailableError:
@@ -142,9 +144,8 @@ class Heartbeat:
             self._woken.wait(max(0.0, min(wait, AHEAD_WAIT_S) if is_waiting else wait))
 
     def _refused(self, error: Exception) -> None:
-        if str(error) == self._reported:  # once for each reason
+        if not self._refusals.is_new(error):
             return
-        self._reported = str(error)
         extra = {"queue": self._keys.queue, "reason": str(error)}
         is_ours = not isinstance(error, ServerError)
         logger.error("housekeeping_refused", extra=extra, exc_info=error if is_ours else None)

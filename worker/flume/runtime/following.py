@@ -14,6 +14,7 @@ from flume.connection import SyncConnections
 from flume.errors import ServerError, ServerUnavailableError
 from flume.keys import Keys
 from flume.runtime.live import LiveSettings
+from flume.runtime.reasons import Reasons
 from flume.settings_record import FIELDS, SettingsRecord
 
 logger = logging.getLogger("flume.worker")
@@ -37,7 +38,7 @@ class Follower:
         self._live = live
         self._seen = _NONE
         self._read: SettingsRecord | None = None
-        self._said = ""
+        self._problems = Reasons()
         self.lease_ms = 0
         """Of the record that was read last: to be announced before it is used."""
 
@@ -69,9 +70,10 @@ class Follower:
         except ServerUnavailableError:
             raise
         except ServerError as error:
-            self._complain(str(error))
+            self._complain(error)
             return False
-        self._live.problem = self._said = ""
+        self._live.problem = ""
+        self._problems.over()
         if self._read is not None:
             settings = self._live.with_flags(self._read.settings)
             self.lease_ms = round(settings.lease_s * 1000)
@@ -81,10 +83,9 @@ class Follower:
         """Hand over what was read last."""
         to(self._read)
 
-    def _complain(self, reason: str) -> None:
-        self._live.problem = reason
-        if reason != self._said:  # once for each reason
-            self._said = reason
+    def _complain(self, error: ServerError) -> None:
+        reason = self._live.problem = str(error)
+        if self._problems.is_new(error):
             logger.error("settings_unreadable", extra={"queue": self._keys.queue, "reason": reason})
 
 

@@ -12,6 +12,7 @@ from flume.commands.command import Command
 from flume.connection import AsyncConnections
 from flume.errors import ServerError, ServerUnavailableError
 from flume.events import RedisAway, RedisBack, bus
+from flume.runtime.reasons import Reasons
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class Link:
         self._queue = queue
         self._rng = rng
         self._away_since: float | None = None
-        self._refused: dict[object, str] = {}
+        self._refusals = Reasons()
 
     async def deliver(self, command: Command[T]) -> T:
         """Send ``command`` until Redis answers.
@@ -76,14 +77,11 @@ class Link:
 
     def refused(self, caller: object, error: ServerError) -> bool:
         """Note that Redis refuses the calls of one part; return whether none was told so yet."""
-        is_new = str(error) not in self._refused.values()
-        self._refused[caller] = str(error)
-        return is_new
+        return self._refusals.is_new(error, caller)
 
     def accepted(self, caller: object) -> None:
         """Note that Redis does not refuse them any more."""
-        if self._refused:
-            self._refused.pop(caller, None)
+        self._refusals.over(caller)
 
     @property
     def is_away(self) -> bool:
