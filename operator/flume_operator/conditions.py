@@ -42,6 +42,7 @@ class Reason(StrEnum):
     RATE_LIMIT_MISMATCH = "RateLimitMismatch"
     # WorkersAvailable
     AVAILABLE = "Available"
+    UPDATING = "Updating"
     STARTING = "Starting"
     SCALED_TO_ZERO = "ScaledToZero"
     PODS_REFUSED = "PodsRefused"

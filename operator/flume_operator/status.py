@@ -137,15 +137,19 @@ def _workers(seen: Seen) -> Finding:
         return found(False, Reason.SCALED_TO_ZERO, "replicas is 0, so no worker runs.")
     ready, said = pods.get("readyReplicas", 0), _pod_conditions(pods)
     counted = f"{ready} of {wanted} worker{'s' * (wanted != 1)} ready."
+    details = f"Details: kubectl describe pods -l {PIPELINE_LABEL}={seen.name}"
     if said["ReplicaFailure"][0] == "True":
         return found(ready > 0, Reason.PODS_REFUSED, f"{counted} {said['ReplicaFailure'][2]}")
     if said["Progressing"][1] == "ProgressDeadlineExceeded":
-        message = f"{counted} No progress for ten minutes: see kubectl describe pods."
+        message = f"{counted} No progress for ten minutes. {details}"
         return found(said["Available"][0] == "True", Reason.NOT_PROGRESSING, message)
     is_current = pods.get("observedGeneration", 0) >= seen.deployment.get("generation", 0)
-    if said["Available"][0] == "True" and ready and is_current:
-        return found(True, Reason.AVAILABLE, counted)
-    return found(False, Reason.STARTING, counted)
+    if not (said["Available"][0] == "True" and ready and is_current):
+        return found(False, Reason.STARTING, f"{counted} {details}")
+    if old := pods.get("replicas", 0) - pods.get("updatedReplicas", 0):
+        message = f"{counted} {old} with the image and settings before. {details}"
+        return found(True, Reason.UPDATING, message)
+    return found(True, Reason.AVAILABLE, counted)
 
 
 def _pod_conditions(pods: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:

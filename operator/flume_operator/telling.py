@@ -27,8 +27,16 @@ _ACTIONS = {
 }
 """Types whose turns are told → what the operator did.  Ready and Drained follow from them."""
 
-_QUIET = frozenset({Reason.STARTING, Reason.NOT_DEPLOYED, Reason.UNKNOWN, Reason.DELETING})
+_QUIET = frozenset(
+    {Reason.STARTING, Reason.UPDATING, Reason.NOT_DEPLOYED, Reason.UNKNOWN, Reason.DELETING}
+)
 """On the way to something else."""
+
+_WARNINGS = frozenset({Reason.RATE_LIMIT_MISMATCH, Reason.NOT_PROGRESSING, Reason.PODS_REFUSED})
+"""Also where what there was works on."""
+
+_OF_THE_SPEC = frozenset({Reason.INVALID, Reason.REFUSED})
+"""SpecValid tells of these, and what is wrong."""
 
 _UNLESS_BEFORE = frozenset({Reason.VALID, Reason.SYNCED, Reason.NOT_PAUSED})
 """News only after something else: every Pipeline begins with them."""
@@ -43,6 +51,8 @@ def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
             continue
         if (was.get("status"), was.get("reason")) == (condition["status"], reason):
             continue
+        if name == Type.SETTINGS_SYNCED and reason in _OF_THE_SPEC:
+            continue
         if reason in _UNLESS_BEFORE and (not was or was["status"] == condition["status"]):
             continue
         yield Told(_is_warning(name, condition), reason, _ACTIONS[name], condition["message"])
@@ -51,9 +61,7 @@ def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Told]:
 def _is_warning(name: str, condition: Mapping[str, Any]) -> bool:
     if name == Type.PAUSED or condition["reason"] == Reason.SCALED_TO_ZERO:
         return False  # somebody's wish
-    return bool(condition["status"] == "False") or bool(
-        condition["reason"] == Reason.RATE_LIMIT_MISMATCH
-    )
+    return condition["status"] == "False" or condition["reason"] in _WARNINGS
 
 
 def _by_type(status: Mapping[str, Any]) -> dict[Type, Mapping[str, Any]]:

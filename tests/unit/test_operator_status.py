@@ -23,6 +23,7 @@ AVAILABLE = {
         "observedGeneration": 2,
         "replicas": 3,
         "readyReplicas": 3,
+        "updatedReplicas": 3,
         "conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicas"}],
     },
 }
@@ -160,6 +161,30 @@ def test_pods_that_the_api_server_refuses_are_said_in_its_words() -> None:
 
     assert condition(status, "Ready")["reason"] == "PodsRefused"
     assert "exceeded quota" in condition(status, "Ready")["message"]
+
+
+def test_workers_of_the_image_before_do_not_pass_for_those_of_a_wrong_one() -> None:
+    """They go on while the new ones cannot start, so that all would look well."""
+    well: dict[str, Any] = {**AVAILABLE}
+    well["status"] = {**well["status"], "replicas": 4, "updatedReplicas": 1}
+    status = make(replace(WELL, deployment=well), {}, NOW)
+
+    for name in ("Ready", "WorkersAvailable"):
+        assert condition(status, name)["status"] == "True"
+        assert condition(status, name)["reason"] == "Updating"
+        assert condition(status, name)["message"] == (
+            "3 of 3 workers ready. 3 with the image and settings before. "
+            "Details: kubectl describe pods -l flume.dev/pipeline=email"
+        )
+
+
+def test_workers_that_do_not_get_ready_say_where_to_look() -> None:
+    """An image that cannot be pulled is said by the pods alone."""
+    pods = {"replicas": 1, "generation": 1, "status": {"replicas": 1, "updatedReplicas": 1}}
+    message = condition(make(replace(WELL, deployment=pods), {}, NOW), "Ready")["message"]
+
+    assert "0 of 1 worker ready." in message
+    assert "kubectl describe pods -l flume.dev/pipeline=email" in message
 
 
 def test_what_is_no_longer_so_is_taken_out() -> None:

@@ -42,6 +42,8 @@ def test_a_new_pipeline_tells_of_its_workers_alone() -> None:
         ("SettingsSynced", ("True", "Synced"), ("True", "RateLimitMismatch"), True),
         ("SettingsSynced", ("False", "QueueConflict"), ("True", "Synced"), False),
         ("WorkersAvailable", ("False", "Starting"), ("False", "PodsRefused"), True),
+        ("WorkersAvailable", ("True", "Updating"), ("True", "NotProgressing"), True),
+        ("WorkersAvailable", ("True", "Available"), ("True", "PodsRefused"), True),
         ("WorkersAvailable", ("True", "Available"), ("False", "ScaledToZero"), False),
         ("Paused", ("False", "NotPaused"), ("True", "PausedBySpec"), False),
         ("Paused", ("True", "PausedBySpec"), ("False", "NotPaused"), False),
@@ -55,6 +57,15 @@ def test_a_turn_is_told_once(
 
     assert [item.is_warning for item in told(earlier, later)] == [is_warning]
     assert list(told(later, later)) == []
+
+
+def test_a_spec_that_is_refused_is_told_once() -> None:
+    """That its settings are not in force either goes without saying."""
+    refused = ("False", "RefusedByApiServer")
+    after = status(SpecValid=refused, SettingsSynced=refused)
+
+    [event] = told({}, after)
+    assert event.action == "Validate"
 
 
 def test_what_is_only_on_the_way_is_not_told() -> None:
