@@ -87,6 +87,8 @@ def command(*, log_level: str, log_format: str, identity: str, **given: object) 
     logs.configure(style=log_format, level=log_level)
     # It logs a line for each event and each call.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns at each start that it hears no signals in its thread; this process hears them.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     # A pod that starts again keeps its name, and must not take its last life's Lease for its own.
     name = f"{identity or socket.gethostname()}-{uuid4().hex[:8]}"
     asyncio.run(run(Options(identity=name, **given)))  # type: ignore[arg-type]
