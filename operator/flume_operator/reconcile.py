@@ -118,9 +118,15 @@ class Reconciler:
         prepared = self._prepare(pipeline)
         if pipeline.deleted_ms is not None:
             return await self._end(pipeline, prepared)
+        unmarked: ForbiddenError | None = None
         if prepared.manifest is not None:
-            pipeline = await self._deletion.mark(pipeline, prepared.manifest)
+            try:
+                pipeline = await self._deletion.mark(pipeline, prepared.manifest)
+            except ForbiddenError as error:  # the rest is none the worse for it
+                unmarked = error
         result = await self._work(pipeline, prepared)
+        if unmarked is not None and result.failure is None:
+            _refuse(result, unmarked)
         seen = self._seen(pipeline, prepared, result)
         await self._report(pipeline, seen)
         if result.failure is not None:
@@ -203,11 +209,7 @@ class Reconciler:
         try:
             await self._deployer.deploy(pipeline.key, prepared.children, replicas)
         except ApiError as error:
-            result.failure = error
-            if isinstance(error, RefusedError):
-                is_right = isinstance(error, ForbiddenError)
-                reason = Reason.FORBIDDEN if is_right else Reason.PODS_REFUSED
-                result.refused = (reason, f"The API server refuses a part of it: {error}")
+            _refuse(result, error)
 
     def _seen(self, pipeline: Pipeline, prepared: _Prepared, result: _Result) -> Seen:
         deployment = self._deployer.deployment(pipeline.key)
@@ -248,6 +250,15 @@ class Reconciler:
             return SOON_S
         rest = max(self._options.look_s, len(self._cache) / LOOKS_A_SECOND)
         return rest * self._rng.uniform(0.8, 1.2)
+
+
+def _refuse(result: _Result, error: ApiError) -> None:
+    """Note what the API server did not do: the status says it, and the key is tried again."""
+    result.failure = error
+    if isinstance(error, RefusedError):
+        is_right = isinstance(error, ForbiddenError)
+        reason = Reason.FORBIDDEN if is_right else Reason.PODS_REFUSED
+        result.refused = (reason, f"The API server refuses a part of it: {error}")
 
 
 def _is_moving(seen: Seen) -> bool:

@@ -36,6 +36,8 @@ class _Entry:
     running_since: float | None = None
     again_at: float | None = None
     """While it runs: when it must run again."""
+    is_pressing: bool = False
+    """While it runs: whether that is also so where it fails."""
     failures: int = 0
 
 
@@ -95,6 +97,7 @@ class WorkQueue(Generic[K]):
         if urgent:
             entry.failures = 0
         if entry.running_since is not None:
+            entry.is_pressing |= urgent
             entry.again_at = due if entry.again_at is None else min(due, entry.again_at)
         elif not entry.is_queued and (urgent or not (entry.failures and entry.timer)):
             self._schedule(key, entry, due)
@@ -118,6 +121,7 @@ class WorkQueue(Generic[K]):
         entry = self._entries[key]
         started = time.monotonic()
         entry.is_queued, entry.running_since, entry.again_at = False, started, None
+        entry.is_pressing = False
         after_s: float | None = None
         try:
             async with asyncio.timeout(self._longest_s):
@@ -136,8 +140,9 @@ class WorkQueue(Generic[K]):
     def _settle(self, key: K, entry: _Entry, after_s: float | None) -> None:
         now = asyncio.get_running_loop().time()
         dues = [] if after_s is None else [now + after_s]
-        if entry.again_at is not None:
-            # A wake during a failed run does not cut the back-off to nothing.
+        # A wake during a failed run does not cut the back-off, which the API server may have asked
+        # for; an edit does, but not to nothing.
+        if entry.again_at is not None and (entry.is_pressing or not entry.failures):
             dues.append(max(entry.again_at, now + FIRST_BACKOFF_S * bool(entry.failures)))
         if dues:
             self._schedule(key, entry, min(dues))

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.accounts import Account
+from tests.support.api_proxy import ApiProxy
 from tests.support.clusters import Cluster, Namespace
 from tests.support.missing import require
 from tests.support.operating import Shop, reachable_server, running_operator
 from tests.support.processes import Process
+from tests.support.proxy import Proxy
 from tests.support.servers import Server
 
 
@@ -33,11 +36,34 @@ def shop(namespace: Namespace, pod_server: tuple[Server, str]) -> Shop:
 
 
 @pytest.fixture
+def account(shop: Shop, tmp_path: Path) -> Account:
+    """Return an account that is allowed what the operator needs."""
+    made = Account(shop, tmp_path / "account.kubeconfig")
+    made.allow()
+    made.make()
+    return made
+
+
+@pytest.fixture
 def operator(cluster: Cluster, shop: Shop, tmp_path: Path) -> Iterator[Process]:
     """Run an operator that looks after the shop's namespace."""
     log = tmp_path / "operator.log"
     with running_operator(cluster, log, "--namespaces", shop.namespace.name) as process:
         yield process
+
+
+@pytest.fixture
+def api_proxy(cluster: Cluster) -> Iterator[ApiProxy]:
+    """Return a proxy in front of the API server that forwards until it is told otherwise."""
+    with ApiProxy(cluster).opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+def redis_proxy(valkey: Server) -> Iterator[Proxy]:
+    """Return a proxy in front of a Redis that only operators of this machine reach."""
+    with Proxy(valkey.port) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
-import urllib.request
-from collections.abc import Callable
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.clusters import Cluster
-from tests.support.operating import Shop, running_operator, starting_operator
-from tests.support.processes import Process
+from tests.support.operating import (
+    Shop,
+    is_brought_about,
+    is_up,
+    metric,
+    running_operator,
+    starting_operator,
+)
 from tests.support.programs import call
 from tests.support.waiting import wait_until
 
 PIPELINES = 5
-
-
-def metric(process: Process, name: str) -> float:
-    """Return the sum of a metric of an operator over its labels."""
-    found = re.search(r'"event": "health_served", "port": (\d+)', process.output)
-    assert found, process.output
-    with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/metrics", timeout=5) as page:
-        text = page.read().decode()
-    values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
-    return sum(map(float, values))
-
-
-def is_brought_about(shop: Shop, name: str, max_demand: int) -> Callable[[], bool]:
-    """Return whether a Pipeline's settings, file, Deployment and status are those of its spec."""
-
-    def is_so() -> bool:
-        if not all(shop.has(kind, name) for kind in ("deployment", "configmap", "pdb")):
-            return False
-        mounted = shop.namespace.get("configmap", name)["data"]["pipeline.yaml"]
-        pipeline = shop.namespace.get("pipeline", name)
-        status = pipeline.get("status", {})
-        return (
-            json.loads(shop.settings(name).get("json", "{}")).get("max_demand") == max_demand
-            and f"maxDemand: {max_demand}" in mounted
-            and status.get("observedGeneration") == pipeline["metadata"]["generation"]
-            and status["settings"]["generation"] == pipeline["metadata"]["generation"]
-        )
-
-    return is_so
 
 
 def test_at_rest_nothing_is_written(cluster: Cluster, shop: Shop, tmp_path: Path) -> None:
@@ -92,26 +67,39 @@ def test_an_operator_that_is_killed_leaves_nothing_half_done(
             wait_until(is_brought_about(shop, name, 50 + number), 60, what=f"{name} as specified")
 
 
+@pytest.mark.parametrize(
+    "away_s", [0, pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
+)
 def test_edits_that_nobody_heard_are_carried_out_by_the_next_operator(
-    cluster: Cluster, shop: Shop, tmp_path: Path
+    cluster: Cluster, shop: Shop, tmp_path: Path, away_s: int
 ) -> None:
-    """Twenty edits, one Pipeline deleted and one made anew, while no operator ran."""
+    """Twenty edits, one Pipeline deleted and one made anew, while no operator ran; and one roll."""
     flags = ("--namespaces", shop.namespace.name)
     with running_operator(cluster, tmp_path / "one.log", *flags) as process:
         for name in ("edited", "deleted", "anew"):
             shop.pipeline(name, maxDemand=10)
         for name in ("edited", "deleted", "anew"):
             wait_until(is_brought_about(shop, name, 10), 30, what=f"{name} as specified")
-        process.terminate()
-        assert process.wait() == 0
+        before = shop.namespace.get("deployment", "edited")["metadata"]
+        process.kill()
+    began = time.monotonic()
     for number in range(20):
-        shop.patch("edited", json.dumps({"maxDemand": 20 + number}))
+        edit = {"maxDemand": 20 + number, "env": [{"name": "EDIT", "value": str(number)}]}
+        shop.patch("edited", json.dumps(edit))
+        due = began + away_s * (number + 1) / 20
+        wait_until(lambda: time.monotonic() > due, away_s + 1)  # noqa: B023 - awaited here
     shop.namespace.kubectl("delete", "pipeline", "deleted", "anew")
     shop.pipeline("anew", maxDemand=11)
     with running_operator(cluster, tmp_path / "two.log", *flags):
         wait_until(is_brought_about(shop, "edited", 39), 30, what="the last edit")
         wait_until(is_brought_about(shop, "anew", 11), 30, what="the new one")
         wait_until(lambda: not shop.has("deployment", "deleted"), 30, what="no Deployment")
+
+    after = shop.namespace.get("deployment", "edited")
+    [worker] = after["spec"]["template"]["spec"]["containers"]
+    assert {"name": "EDIT", "value": "19"} in worker["env"]
+    assert after["metadata"]["uid"] == before["uid"]
+    assert after["metadata"]["generation"] == before["generation"] + 1
 
 
 def test_of_two_operators_one_writes_and_the_other_takes_over(
@@ -150,19 +138,10 @@ def test_after_an_api_server_that_was_killed_the_operator_goes_on(
             shop.pipeline(name, maxDemand=10)
             wait_until(is_brought_about(shop, name, 10), 30, what=f"{name} as specified")
         call("docker", "exec", cluster.node, "pkill", "-9", "kube-apiserver", timeout=30)
-        wait_until(lambda: _is_up(cluster), 90, what="the API server")
+        wait_until(lambda: is_up(cluster), 90, what="the API server")
         shop.namespace.kubectl("delete", "pipeline", "deleted")
         shop.patch("kept", '{"maxDemand": 11}')
 
         wait_until(is_brought_about(shop, "kept", 11), 60, what="the edit after it")
         wait_until(lambda: not shop.settings("deleted").get("json"), 60, what="no settings")
         assert process.returncode is None
-
-
-def _is_up(cluster: Cluster) -> bool:
-    from tests.support.clusters import RefusedError
-
-    try:
-        return cluster.kubectl("get", "--raw", "/readyz", timeout=5) == "ok"
-    except RefusedError:
-        return False

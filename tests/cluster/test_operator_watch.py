@@ -2,86 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pytest
-import yaml
-
+from tests.support.accounts import Account
 from tests.support.clusters import CRDS, Cluster
 from tests.support.operating import Shop, running_operator, starting_operator
 from tests.support.waiting import wait_until
-
-MADE = "get,list,watch,create,patch"
-RULES = {
-    "": {"configmaps": MADE, "secrets": "get"},
-    "apps": {"deployments": MADE},
-    "events.k8s.io": {"events": "create,patch"},
-    "flume.dev": {"pipelines": "get,list,watch,patch", "pipelines/status": "patch"},
-    "policy": {"poddisruptionbudgets": MADE},
-}
-"""What the chart gives its operator: API group, kind and verbs."""
-
-
-class Account:
-    """A service account with some rights, and a kubeconfig with its token.
-
-    Args:
-        shop: Whose namespace it may work in.
-        file: The kubeconfig.
-    """
-
-    def __init__(self, shop: Shop, file: Path) -> None:
-        self._shop = shop
-        self.file = file
-
-    def allow(self, without: str = "") -> None:
-        """Give it the operator's rights, without those on one kind of object."""
-        rules = [
-            {"apiGroups": [group], "resources": [kind], "verbs": verbs.split(",")}
-            for group, kinds in RULES.items()
-            for kind, verbs in kinds.items()
-            if kind != without
-        ]
-        if without:
-            rules.append(
-                {"apiGroups": ["*"], "resources": [without], "verbs": ["get", "list", "watch"]}
-            )
-        metadata = {"name": "operator"}
-        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata}
-        self._shop.namespace.apply(json.dumps({**role, "rules": rules}))
-
-    def make(self) -> None:
-        """Make it, and write its kubeconfig; done again, its old token is worth nothing."""
-        namespace = self._shop.namespace
-        namespace.kubectl("delete", "serviceaccount", "operator", "--ignore-not-found")
-        namespace.kubectl("create", "serviceaccount", "operator")
-        who = f"{namespace.name}:operator"
-        binding = ("create", "rolebinding", "operator", "--role=operator")
-        if not self._shop.has("rolebinding", "operator"):
-            namespace.kubectl(*binding, f"--serviceaccount={who}")
-        token = namespace.kubectl("create", "token", "operator").strip()
-        config = yaml.safe_load(namespace.cluster.kubeconfig.read_text(encoding="utf-8"))
-        config["users"] = [
-            {"name": user["name"], "user": {"token": token}} for user in config["users"]
-        ]
-        self.file.write_text(yaml.safe_dump(config), encoding="utf-8")
-
-
-@pytest.fixture
-def account(shop: Shop, tmp_path: Path) -> Account:
-    """Return an account that is allowed what the operator needs."""
-    made = Account(shop, tmp_path / "account.kubeconfig")
-    made.allow()
-    made.make()
-    return made
 
 
 def test_a_right_that_is_missing_is_told_and_the_rest_is_done(
     cluster: Cluster, shop: Shop, account: Account, tmp_path: Path
 ) -> None:
     """Whoever wrote the role by hand must learn which verb it lacks."""
-    account.allow(without="deployments")
+    account.allow(without=("patch deployments", "create deployments"))
     environment = {"KUBECONFIG": str(account.file)}
     flags = ("--namespaces", shop.namespace.name)
     with running_operator(cluster, tmp_path / "o.log", *flags, environment=environment):

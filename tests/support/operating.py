@@ -7,11 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.clusters import Cluster, Namespace
+from tests.support.clusters import Cluster, Namespace, RefusedError
+from tests.support.probing import probe_of, total
 from tests.support.processes import REPOSITORY, Process, running
 from tests.support.programs import call
 from tests.support.servers import Server, running_server
@@ -117,6 +118,41 @@ class Shop:
     def has(self, *what: str) -> bool:
         """Whether an object is there."""
         return bool(self.namespace.kubectl("get", *what, "--ignore-not-found", "-o", "name"))
+
+
+def metric(process: Process, name: str) -> float:
+    """Return the sum of a metric of an operator over its labels."""
+    return total(probe_of(process).samples(), name)
+
+
+def is_brought_about(shop: Shop, name: str, max_demand: int) -> Callable[[], bool]:
+    """Return whether a Pipeline's settings, file, Deployment and status are those of its spec."""
+
+    what = [f"{kind}/{name}" for kind in ("pipeline", "configmap", "deployment", "pdb")]
+
+    def is_so() -> bool:
+        found = shop.namespace.get(*what, "--ignore-not-found").get("items", [])
+        if len(found) < len(what):
+            return False
+        generation, status = found[0]["metadata"]["generation"], found[0].get("status", {})
+        record = shop.settings(name)
+        return (
+            json.loads(record.get("json", "{}")).get("max_demand") == max_demand
+            and record["uid"] == found[0]["metadata"]["uid"]
+            and f"maxDemand: {max_demand}" in found[1]["data"]["pipeline.yaml"]
+            and status.get("observedGeneration") == generation
+            and status["settings"]["generation"] == generation
+        )
+
+    return is_so
+
+
+def is_up(cluster: Cluster) -> bool:
+    """Whether the API server answers."""
+    try:
+        return cluster.kubectl("get", "--raw", "/readyz", timeout=5) == "ok"
+    except RefusedError:
+        return False
 
 
 def manifest(name: str, **spec: Any) -> str:

@@ -39,6 +39,7 @@ class _Link:
         self.swallows_reply = False
         self.flows = threading.Event()
         self.flows.set()
+        self.asked = b""
 
     def cut(self) -> None:
         for end in (self.client, self.server):
@@ -60,6 +61,10 @@ class Proxy:
         self.target = target
         self.cuts = 0
         """Connections cut so far; counted when that is drawn, for a client may leave before it."""
+        self.heard: Callable[[bytes], None] = lambda _piece: None
+        """Called with each piece from a client, before anything becomes of it."""
+        self.served: Callable[[bytes], None] = lambda _piece: None
+        """Called with the last of these once the server has answered, before that is passed on."""
         self._rng = Random(seed)
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
@@ -188,6 +193,8 @@ class Proxy:
     def _requests(self, link: _Link) -> None:
         with contextlib.suppress(OSError):
             while data := link.client.recv(CHUNK):
+                link.asked = data
+                self.heard(data)
                 self._flows.wait()
                 link.flows.wait()
                 fate = Fate.PASS if link.swallows_reply else self._draw_request()
@@ -202,6 +209,9 @@ class Proxy:
     def _replies(self, link: _Link) -> None:
         with contextlib.suppress(OSError):
             while data := link.server.recv(CHUNK):
+                asked, link.asked = link.asked, b""
+                if asked:
+                    self.served(asked)
                 if self._delay_s:
                     threading.Event().wait(self._delay_s)
                 self._flows.wait()

@@ -122,6 +122,36 @@ async def test_a_failing_key_waits_longer_each_time_and_others_do_not(
     assert 0.49 <= second <= 1.25
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+async def test_a_change_during_a_run_that_fails_does_not_cut_the_backoff_and_an_edit_does(
+    caplog: pytest.LogCaptureFixture, urgent: bool
+) -> None:
+    """A Deployment's status changes all the time; an API server that asks for a minute means it."""
+    caplog.set_level(logging.CRITICAL, "flume_operator")
+    tries: list[str] = []
+    gate = asyncio.Event()
+
+    async def work(key: str) -> None:
+        tries.append(key)
+        if key == "a":
+            await gate.wait()
+            raise UnavailableError("too many requests", status=429, retry_after_s=60)
+
+    async with running(work, workers=1) as queue:
+        queue.wake("a")
+        await wait_until_async(lambda: tries == ["a"])
+        queue.wake("a", urgent=urgent)
+        gate.set()
+        await wait_until_async(lambda: queue.failing() == 1)
+        if urgent:
+            await wait_until_async(lambda: tries == ["a", "a"])
+        else:
+            queue.wake("b", after_s=1.0)  # longer than an edit has to wait
+            await wait_until_async(lambda: "b" in tries)
+
+            assert tries == ["a", "b"]
+
+
 async def test_an_edit_ends_a_backoff(caplog: pytest.LogCaptureFixture) -> None:
     """Whoever puts a spec right must not wait two minutes for the operator to notice."""
     caplog.set_level(logging.CRITICAL, "flume_operator")
