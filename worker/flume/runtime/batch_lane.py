@@ -6,10 +6,8 @@ What becomes of a batch whose handler raises is left to ``batch_run``.
 from __future__ import annotations
 
 import asyncio
-import sys
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -21,12 +19,10 @@ from flume.handler import Handler
 from flume.pipeline import PipelineSettings
 from flume.runtime.batch_run import BatchRun
 from flume.runtime.held_batch import HeldBatch
-from flume.runtime.lane import TIMEOUT_GRACE_S, Ended, Lane
+from flume.runtime.lane import TIMEOUT_GRACE_S, Ended
 from flume.runtime.nothing import nothing
+from flume.runtime.task_lane import EAGER, TaskLane
 from flume.runtime.threads import Threads
-
-# A task that starts at once ends at once where its handler never waits.
-_EAGER: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 async def _no_wait(n: int) -> int:
@@ -34,7 +30,7 @@ async def _no_wait(n: int) -> int:
     return n
 
 
-class BatchLane(Lane):
+class BatchLane(TaskLane):
     """Runs batch handlers of one kind."""
 
     before_rerun: Callable[[int], Awaitable[int]]
@@ -58,20 +54,11 @@ class BatchLane(Lane):
         self.before_rerun = _no_wait
         self.on_batch = nothing
         self.on_completed = self._each_completed
-        self._loop = asyncio.get_running_loop()
-        self._context = copy_context()  # what lifespans have set; each batch gets a copy
         self._batches: set[HeldBatch] = set()  # whose handlers run
-        self._busy = 0
-        self._is_filling = False
 
     @abstractmethod
     async def call(self, handler: Handler[..., Any], batch: Batch[Any]) -> None:
         """Call the handler with a batch, until it ends."""
-
-    def offer(self, jobs: list[HeldJob]) -> None:
-        """Take claimed batches and start those that have a place."""
-        self.buffer.extend(jobs)
-        self._fill()
 
     def wanted(self, now: float) -> int:
         """Return how many batches to claim: for free places, and none ahead.
@@ -79,10 +66,6 @@ class BatchLane(Lane):
         What waits here another worker cannot start, and a batch is long enough to hide a claim.
         """
         return 0 if self.buffer else self.places - self._busy
-
-    def busy(self) -> int:
-        """Return how many places are taken."""
-        return self._busy
 
     def is_stuck(self) -> bool:
         """Whether every place is taken by a batch that was given up and does not return."""
@@ -132,24 +115,6 @@ class BatchLane(Lane):
             job.is_settled = True
         self.on_room()  # for other lanes: its place stays taken
 
-    def _places_changed(self) -> None:
-        self._fill()
-
-    def _fill(self) -> None:
-        self._is_filling = True
-        while self._busy < self.places and (jobs := self._next()):
-            self._start(jobs)
-            if not _EAGER:
-                self._loop.call_soon(self._fill_on)
-                break
-        self._is_filling = False
-
-    def _fill_on(self) -> None:
-        """Start the next batch, where tasks are not eager and the one before has begun by now."""
-        self._fill()
-        if not self.buffer:
-            self.on_room()
-
     def _each_completed(self, jobs: Sequence[HeldJob], duration: float) -> None:
         for job in jobs:
             self._ended(job, None, duration)
@@ -167,25 +132,25 @@ class BatchLane(Lane):
                 return jobs
             jobs.append(job)
 
-    def _start(self, jobs: list[HeldJob]) -> None:
+    def _start_next(self) -> bool:
+        jobs = self._next()
         ready = self._prepare_all(jobs)
         if not ready:
-            return
+            return bool(jobs)
         batch: HeldBatch = ready[0].batch
         if not all(job.tokens is None or self._uses_token(job) for job in ready):
             for job in ready:
                 self.on_late(job)
-            return
+            return True
         self._busy += 1
         self.on_batch(len(ready))
-        run = BatchRun(batch, ready, self._ended, self._queue)
-        task = asyncio.Task(
-            self._run(batch, run), loop=self._loop, context=self._context.copy(), **_EAGER
-        )
+        run = self._run(batch, BatchRun(batch, ready, self._ended, self._queue))
+        task = asyncio.Task(run, loop=self._loop, context=self._context.copy(), **EAGER)
         if not task.done():
             batch.task = task
             self._batches.add(batch)
             self.running.update((job.id, job) for job in ready)
+        return True
 
     def _prepare_all(self, jobs: list[HeldJob]) -> list[HeldJob]:
         """Return the jobs that can be run together; others have ended then."""
@@ -221,9 +186,7 @@ class BatchLane(Lane):
                     self.running.pop(job.id, None)
             batch.jobs, batch.called = [], ()  # jobs name their batch: no circle is left to collect
         if not self._is_filling:
-            if self.buffer:
-                self._fill()
-            self.on_room()
+            self._go_on()
 
 
 class AsyncBatchLane(BatchLane):

@@ -78,10 +78,8 @@ class Demand:
         del self.held[job.id]
         if job.tokens is not None:
             self.on_unused(job)
-        if job.batch is not None:
-            self._leave(job.batch)
-        if job.runs_alone:
-            self.runs_alone = False
+        if job.batch is not None or job.runs_alone:
+            self._left(job, 1)
         return True
 
     def drop_called(self, jobs: Sequence[HeldJob]) -> list[HeldJob]:
@@ -90,14 +88,17 @@ class Demand:
         dropped = [job for job in jobs if held.get(job.id) is job]
         for job in dropped:
             del held[job.id]
-            if job.runs_alone:
-                self.runs_alone = False
         if dropped:
-            self._leave(dropped[0].batch, len(dropped))
+            self._left(dropped[0], len(dropped))
         return dropped
 
-    def _leave(self, batch: HeldBatch, count: int = 1) -> None:
-        batch.held -= count
-        self._in_batches -= count
-        if not batch.held:
-            self._batches -= 1
+    def _left(self, job: HeldJob, count: int) -> None:
+        """Count jobs of one batch, or one by itself, as gone; a suspect is always the only one."""
+        if job.runs_alone:
+            self.runs_alone = False
+        batch: HeldBatch | None = job.batch
+        if batch is not None:
+            batch.held -= count
+            self._in_batches -= count
+            if not batch.held:
+                self._batches -= 1
