@@ -154,7 +154,8 @@ class DeadLetters:
         All of them, those of one ``handler``, or those named.
         """
         ids: Sequence[str] | None = job_ids or None
-        return self._queue._drive(operations.redrive(self._queue._keys, handler=handler, ids=ids))
+        operation = operations.redrive(self._queue._keys, handler=handler, ids=ids)
+        return self._queue._drive(operation)
 
     def purge(self, *job_ids: str, handler: str | None = None) -> int:
         """Delete dead jobs for good; return how many.
