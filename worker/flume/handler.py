@@ -60,6 +60,36 @@ class _Named(Generic[P]):
         hold = -(-(options.unique_for or _NO_TIME) // _MS)  # rounded up: 0 would be for ever
         return Job(new_id(), body, unique=options.unique, unique_for_ms=hold)
 
+    def using(
+        self,
+        *,
+        max_retries: int | None = None,
+        timeout: timedelta | None = None,
+        backoff_initial: timedelta | None = None,
+        backoff_max: timedelta | None = None,
+        headers: Mapping[str, str] | None = None,
+        unique: str | None = None,
+        unique_for: timedelta | None = None,
+    ) -> Self:
+        """Return this one with options for the jobs made from it.
+
+        Raises:
+            HandlerError: If an option is out of bounds.
+        """
+        options = self.options.changed(
+            max_retries=max_retries,
+            timeout=timeout,
+            backoff_initial=backoff_initial,
+            backoff_max=backoff_max,
+            headers=headers,
+            unique=unique,
+            unique_for=unique_for,
+        )
+        return self._with(options)
+
+    def _with(self, options: Options) -> Self:
+        return type(self)(self.name, options)
+
 
 class Handler(_Named[P], Generic[P, R]):
     """A function that runs for a job.  Calling it calls the function."""
@@ -88,33 +118,6 @@ class Handler(_Named[P], Generic[P, R]):
     def __repr__(self) -> str:
         return f"<handler {self.name}>"
 
-    def using(
-        self,
-        *,
-        max_retries: int | None = None,
-        timeout: timedelta | None = None,
-        backoff_initial: timedelta | None = None,
-        backoff_max: timedelta | None = None,
-        headers: Mapping[str, str] | None = None,
-        unique: str | None = None,
-        unique_for: timedelta | None = None,
-    ) -> Self:
-        """Return this handler with options for the jobs made from it.
-
-        Raises:
-            HandlerError: If an option is out of bounds.
-        """
-        options = self.options.changed(
-            max_retries=max_retries,
-            timeout=timeout,
-            backoff_initial=backoff_initial,
-            backoff_max=backoff_max,
-            headers=headers,
-            unique=unique,
-            unique_for=unique_for,
-        )
-        return self.like(self.function, options=options)
-
     def like(self, function: Callable[..., Any], *, options: Options | None = None) -> Self:
         """Return this handler with another function, or other options, in its place."""
         return type(self)(
@@ -125,38 +128,14 @@ class Handler(_Named[P], Generic[P, R]):
             defaults=self.defaults,
         )
 
+    def _with(self, options: Options) -> Self:
+        return self.like(self.function, options=options)
+
 
 class Ref(_Named[...]):
     """Stands for a handler that cannot be imported here."""
 
     __slots__ = ()
-
-    def using(
-        self,
-        *,
-        max_retries: int | None = None,
-        timeout: timedelta | None = None,
-        backoff_initial: timedelta | None = None,
-        backoff_max: timedelta | None = None,
-        headers: Mapping[str, str] | None = None,
-        unique: str | None = None,
-        unique_for: timedelta | None = None,
-    ) -> Ref:
-        """Return this reference with options for the jobs made from it.
-
-        Raises:
-            HandlerError: If an option is out of bounds.
-        """
-        options = self.options.changed(
-            max_retries=max_retries,
-            timeout=timeout,
-            backoff_initial=backoff_initial,
-            backoff_max=backoff_max,
-            headers=headers,
-            unique=unique,
-            unique_for=unique_for,
-        )
-        return Ref(self.name, options)
 
 
 def ref(name: str) -> Ref:
