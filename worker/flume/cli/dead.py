@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,6 +25,8 @@ from flume.cli.server import (
 if TYPE_CHECKING:
     from flume.job import JobInfo
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 COLUMNS = (
     Column("id"),
     Column("handler", style="bold"),
@@ -39,10 +42,23 @@ def dead() -> None:
     """List, redrive or purge jobs that were given up."""
 
 
+def _which_jobs(function: F) -> F:
+    """Let a command say of which queue, and which of its dead jobs."""
+    for decorate in reversed(
+        (
+            queue_argument,
+            click.option("--handler", metavar="NAME", help="Only jobs of this handler."),
+            click.option(
+                "--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated."
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
 @dead.command("list")
-@queue_argument
-@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
-@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@_which_jobs
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -84,9 +100,7 @@ def list_(
 
 
 @dead.command("redrive")
-@queue_argument
-@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
-@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@_which_jobs
 @yes_option
 @server_options
 @pass_server
@@ -107,9 +121,7 @@ def redrive(
 
 
 @dead.command("purge")
-@queue_argument
-@click.option("--handler", metavar="NAME", help="Only jobs of this handler.")
-@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this job; may be repeated.")
+@_which_jobs
 @yes_option
 @server_options
 @pass_server
