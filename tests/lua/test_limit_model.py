@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -19,7 +17,6 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 
 from flume.commands import limit
@@ -27,6 +24,7 @@ from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS, Definition, Grant
 from flume.connection import SyncConnections
 from tests.support.limit_model import Given, LimitModel
 from tests.support.limiter import START_MS, Limiter
+from tests.support.machines import run_machine
 
 QUEUES = ("a", "b", "c")
 COUNTS = (1, 7, 60, 1000, 1_000_000_000)
@@ -204,16 +202,4 @@ class LimitMachine(RuleBasedStateMachine):
 def test_every_interleaving_keeps_the_limit(connections: SyncConnections) -> None:
     """On each kind of server; what failed is shown in as few steps as possible."""
 
-    def machine() -> LimitMachine:
-        return LimitMachine(connections)
-
-    run_state_machine_as_test(  # takes anything that makes a machine
-        cast("type[LimitMachine]", machine),
-        settings=settings(
-            max_examples=100,
-            stateful_step_count=40,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(lambda: LimitMachine(connections), steps=40)

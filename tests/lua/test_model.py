@@ -6,10 +6,9 @@ every moment each job is in one place, and the counters add up.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -19,13 +18,13 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 
 from flume.commands import client, worker
 from flume.commands.command import text
 from flume.commands.worker import Suspicion
 from flume.job import new_id, new_ids
+from tests.support.machines import run_machine
 from tests.support.queue_model import LEASE_S, MAX_CRASHES, QueueModel
 from tests.support.rig import FENCES, SECOND, Rig, Taken, Worker, body, interleaved
 
@@ -301,16 +300,4 @@ def _ids(reply: list[bytes]) -> set[str]:
 def test_scripts_and_model_agree_on_everything(rig: Rig) -> None:
     """No job is lost, none is in two places, none is counted twice."""
 
-    def machine() -> QueueMachine:
-        return QueueMachine(rig)
-
-    run_state_machine_as_test(  # takes anything that makes a machine
-        cast("type[QueueMachine]", machine),
-        settings=settings(
-            max_examples=100,
-            stateful_step_count=50,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_machine(lambda: QueueMachine(rig), steps=50)

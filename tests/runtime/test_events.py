@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -30,20 +30,16 @@ from flume.events import (
     WorkerStopped,
 )
 from tests.runtime.working import QUEUE, Stage, named
-from tests.support.servers import Server, running_server
+from tests.support.servers import running_server
 from tests.support.waiting import wait_until_async
 
 SECRET = "ada@example.com"
 
 
 @pytest.fixture
-async def stage(valkey: Server) -> AsyncIterator[Stage]:
+def stage(solo: Stage) -> Stage:
     """Return a queue on Valkey: nothing here depends on the server."""
-    opened = Stage(valkey)
-    try:
-        yield opened
-    finally:
-        await opened.client.close()
+    return solo
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -27,13 +27,9 @@ SECRET = "ada@example.com"
 
 
 @pytest.fixture
-async def stage(valkey: Server) -> AsyncIterator[Stage]:
+def stage(solo: Stage) -> Stage:
     """Return a queue on Valkey: nothing here depends on the server."""
-    opened = Stage(valkey)
-    try:
-        yield opened
-    finally:
-        await opened.client.close()
+    return solo
 
 
 class Spans:

@@ -99,3 +99,13 @@ class Stage:
                 found = await self.client.queue(queue).workers()
                 if any(info.id == worker.id and info.record["paused"] for info in found):
                     return
+
+
+@asynccontextmanager
+async def staged(server: Server) -> AsyncIterator[Stage]:
+    """Make a queue on ``server`` and the means to run workers of it."""
+    opened = Stage(server)
+    try:
+        yield opened
+    finally:
+        await opened.client.close()

@@ -2,13 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from flume import AsyncClient, Client, handler, recording, ref
+from flume import AsyncClient, Client, ref
 from flume.errors import (
     ConfigurationError,
     HandlerError,
@@ -19,26 +18,9 @@ from flume.errors import (
     ServerUnavailableError,
 )
 from flume.testing import fake
+from tests.support.nowhere import NOWHERE, send
 
-NOWHERE = "redis://127.0.0.1:1/0"  # nothing listens there: whatever is sent fails
-
-
-@handler(name="app.send")
-def send(to: str, *, subject: str = "") -> None:
-    """Send a mail."""
-
-
-@pytest.fixture
-def client() -> Client:
-    """Return a client whose Redis is not there."""
-    return Client(NOWHERE, timeout=0.1)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """A recorder that stays in place would swallow the jobs of all later tests."""
-    yield
-    assert recording.active is None
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 
 def test_a_job_is_recorded_and_not_sent(client: Client) -> None:

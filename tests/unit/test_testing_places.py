@@ -7,29 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from flume import AsyncClient, Client, handler, recording
+from flume import AsyncClient, Client, recording
 from flume.errors import ConfigurationError
 from flume.testing import fake
+from tests.support.nowhere import NOWHERE, send
 
-NOWHERE = "redis://127.0.0.1:1/0"  # nothing listens there: whatever is sent fails
-
-
-@handler(name="app.send")
-def send(to: str, *, subject: str = "") -> None:
-    """Send a mail."""
-
-
-@pytest.fixture
-def client() -> Client:
-    """Return a client whose Redis is not there."""
-    return Client(NOWHERE, timeout=0.1)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
-    """A recorder that stays in place would swallow the jobs of all later tests."""
-    yield
-    assert recording.active is None
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
 
 def test_a_decorator_records_while_the_function_runs(client: Client) -> None:
