@@ -67,6 +67,19 @@ def test_an_owner_that_only_left_may_come_back(rig: Rig) -> None:
     assert rig.configure(paused=SAID).write is Write.DONE
 
 
+def test_an_owner_that_moved_to_another_address_of_the_same_redis_keeps_its_queue(rig: Rig) -> None:
+    """A Service and its pod are two names of one server: nothing there was left behind."""
+    rig.configure(ONE, paused=SAID, place="redis://one")
+    rig.configure(ONE, paused=SAID, place="redis://two")
+    before = rig.dump()
+    moved = rig.disown(is_gone=False, place="redis://one")
+
+    assert not moved.was_own
+    assert rig.dump() == before
+    assert rig.disown(is_gone=False, place="redis://two").was_own
+    assert rig.fields(rig.keys.pause) == {}
+
+
 def test_what_is_another_owners_is_left_alone(rig: Rig) -> None:
     """Who is gone is remembered all the same: its late call must not win by its age."""
     rig.configure(ONE, NEXT, paused=SAID)

@@ -96,6 +96,22 @@ async def test_a_queue_is_free_once_its_owner_is_gone(control: Control) -> None:
     assert not await control.release(QUEUE, OWNER.uid)
 
 
+async def test_an_owner_that_moved_leaves_its_queue_unless_it_is_the_same(
+    control: Control, stage: Stage
+) -> None:
+    """Two addresses of one Redis look like two; its settings and pause are not to be lost."""
+    alias = Control(stage.server.url.replace("127.0.0.1", "localhost"))
+    await alias.apply(manifest(paused=True), OWNER)
+    await control.apply(manifest(paused=True), OWNER)
+    assert not await alias.leave(QUEUE, OWNER.uid)
+    assert [pause.source for pause in (await control.look(QUEUE)).pauses] == ["spec"]
+
+    assert await control.leave(QUEUE, OWNER.uid)
+    assert (await control.apply(manifest(), YOUNGER)).write is Write.DONE
+    assert (await control.apply(manifest(), OWNER)).is_in_force  # back, and older
+    await alias.close()
+
+
 async def test_an_owner_known_to_be_gone_is_replaced(control: Control) -> None:
     """Deleted while no operator ran: nobody has released its queue."""
     await control.apply(manifest(), OWNER)

@@ -187,14 +187,16 @@ class Rig:
         *,
         paused: str | None = None,
         over: str = "",
+        place: str = "",
     ) -> Configured:
         """Write the queue's settings."""
-        command = client.configure(self.keys, owner, settings, paused=paused, over=over)
-        return self.run(command)
+        return self.run(
+            client.configure(self.keys, owner, settings, paused=paused, over=over, place=place)
+        )
 
-    def disown(self, uid: str = OWNER.uid, *, is_gone: bool = True) -> Disowned:
+    def disown(self, uid: str = OWNER.uid, *, is_gone: bool = True, place: str = "") -> Disowned:
         """Take an owner's settings away."""
-        return self.run(client.disown(self.keys, uid, is_gone=is_gone))
+        return self.run(client.disown(self.keys, uid, is_gone=is_gone, place=place))
 
     def counts(self) -> Counts:
         """Count the jobs by state."""

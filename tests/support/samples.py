@@ -87,7 +87,12 @@ SAMPLES = (
     Sample(client.counts(KEYS, HANDLERS)),
     Sample(
         client.configure(
-            KEYS, Owner("tests", "uid", 51, 52, "home"), b"{}", paused="ada why", over="gone"
+            KEYS,
+            Owner("tests", "uid", 51, 52, "home"),
+            b"{}",
+            paused="ada why",
+            over="gone",
+            place="redis://here",
         ),
         {
             "owner": "tests",
@@ -98,9 +103,13 @@ SAMPLES = (
             "over": "gone",
             "paused": "ada why",
             "settings": b"{}",
+            "place": "redis://here",
         },
     ),
-    Sample(client.disown(KEYS, "uid", is_gone=True), {"uid": "uid", "gone": 1}),
+    Sample(
+        client.disown(KEYS, "uid", is_gone=True, place="redis://here"),
+        {"uid": "uid", "gone": 1, "place": "redis://here"},
+    ),
     Sample(
         worker.claim(
             KEYS, HANDLERS, fence=21, limit=22, lease_ms=23, holds=24, again=True, worker_id="ada"

@@ -87,11 +87,11 @@ class Seen:
 
 
 def apply(
-    keys: Keys, settings: PipelineSettings, owner: Owner, is_gone: IsGone
+    keys: Keys, settings: PipelineSettings, owner: Owner, is_gone: IsGone, *, place: str = ""
 ) -> Operation[Applied]:
     """Put settings, pause and rate limit in force, unless an older owner has the queue."""
     json, said = encode(settings), _said(owner) if settings.paused else ""
-    answer = yield from _over(keys, owner, json, said, is_gone)
+    answer = yield from _over(keys, owner, json, said, is_gone, place=place)
     if answer.write not in (Write.DONE, Write.SAME):
         return Applied(answer.write, answer.generation, answer.holder)
     own = settings.rate_limit and keys_of(keys, settings.rate_limit)
@@ -112,9 +112,9 @@ def pause(keys: Keys, owner: Owner, is_gone: IsGone, *, is_paused: bool) -> Oper
     return Applied(answer.write, answer.generation, answer.holder)
 
 
-def release(keys: Keys, uid: str, *, is_gone: bool) -> Operation[bool]:
+def release(keys: Keys, uid: str, *, is_gone: bool, place: str = "") -> Operation[bool]:
     """Take away what an owner has put in force; returns whether there was something."""
-    answer: Disowned = yield commands.disown(keys, uid, is_gone=is_gone)
+    answer: Disowned = yield commands.disown(keys, uid, is_gone=is_gone, place=place)
     for before in _limits(keys, answer.settings):
         yield define(before, keys.queue, Definition(0, 1000, answer.generation))
     return answer.was_own
@@ -149,13 +149,13 @@ def purge(keys: Keys) -> Operation[int]:
 
 
 def _over(
-    keys: Keys, owner: Owner, json: bytes, said: str, is_gone: IsGone
+    keys: Keys, owner: Owner, json: bytes, said: str, is_gone: IsGone, *, place: str = ""
 ) -> Operation[Configured]:
     """Write; where somebody holds the queue who is known to be gone, write again in its place."""
-    answer: Configured = yield commands.configure(keys, owner, json, paused=said)
+    answer: Configured = yield commands.configure(keys, owner, json, paused=said, place=place)
     if answer.write is Write.HELD and (_is_dev(answer.holder) or is_gone(answer.holder)):
         over = answer.holder.uid
-        answer = yield commands.configure(keys, owner, json, paused=said, over=over)
+        answer = yield commands.configure(keys, owner, json, paused=said, over=over, place=place)
     return answer
 
 

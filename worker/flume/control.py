@@ -34,6 +34,7 @@ __all__ = [
     "SettingsRecord",
     "WorkerInfo",
     "Write",
+    "address",
 ]
 
 T = TypeVar("T")
@@ -101,7 +102,8 @@ class Control:
         """
         settings = manifest.settings()
         keys = self._keys(settings.queue)
-        return await self._drive(configuring.apply(keys, settings, owner, is_gone))
+        operation = configuring.apply(keys, settings, owner, is_gone, place=self.where)
+        return await self._drive(operation)
 
     async def pause(
         self, queue: str, owner: Owner, *, is_paused: bool, is_gone: IsGone = _nobody
@@ -117,20 +119,35 @@ class Control:
         operation = configuring.pause(self._keys(queue), owner, is_gone, is_paused=is_paused)
         return await self._drive(operation)
 
-    async def release(self, queue: str, uid: str, *, is_gone: bool = True) -> bool:
-        """Take away settings, pause and rate limit of an owner; return whether it had any.
+    async def release(self, queue: str, uid: str) -> bool:
+        """Take away settings, pause and rate limit of an owner that is gone; return if it had any.
 
-        What another owner has put in force is left alone.
+        What another owner has put in force is left alone.  Late calls of this one are not obeyed.
 
         Args:
             queue: That it had.
             uid: Of the owner.
-            is_gone: Its late calls are not obeyed.  False: it only leaves, and may come back.
 
         Raises:
             ServerError: If Redis did not do it.
         """
-        return await self._drive(configuring.release(self._keys(queue), uid, is_gone=is_gone))
+        return await self._drive(configuring.release(self._keys(queue), uid, is_gone=True))
+
+    async def leave(self, queue: str, uid: str) -> bool:
+        """The same for an owner that has moved to another address or prefix, and may come back.
+
+        Where the other address is one of this same Redis, it has its queue by that one: nothing is
+        taken away then.
+
+        Args:
+            queue: That it had.
+            uid: Of the owner.
+
+        Raises:
+            ServerError: If Redis did not do it.
+        """
+        keys = self._keys(queue)
+        return await self._drive(configuring.release(keys, uid, is_gone=False, place=self.where))
 
     async def look(self, queue: str) -> Seen:
         """Return settings, pauses, live workers and depths of a queue.

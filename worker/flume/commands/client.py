@@ -317,7 +317,13 @@ def counts(keys: Keys, handlers: Sequence[str]) -> Command[Counts]:
 
 
 def configure(
-    keys: Keys, owner: Owner, settings: bytes, *, paused: str | None = None, over: str = ""
+    keys: Keys,
+    owner: Owner,
+    settings: bytes,
+    *,
+    paused: str | None = None,
+    over: str = "",
+    place: str = "",
 ) -> Command[Configured]:
     """Write what an owner says about a queue.
 
@@ -327,6 +333,7 @@ def configure(
         settings: JSON; empty: they are left as they are.
         paused: By and reason of the owner's pause; empty: not paused; None: it is left as it is.
         over: Uid of an owner that is gone, and is replaced.
+        place: Address that the owner knows this Redis by.
     """
 
     def read(reply: Any) -> Configured:
@@ -336,17 +343,24 @@ def configure(
 
     said = "-" if paused is None else paused
     args: list[Argument] = [owner.name, owner.uid, owner.created_ms, owner.spec, owner.home]
-    return Command("configure", _owned(keys), [*args, over, said, settings], read)
+    return Command("configure", _owned(keys), [*args, over, said, settings, place], read)
 
 
-def disown(keys: Keys, uid: str, *, is_gone: bool) -> Command[Disowned]:
-    """Take away the settings and the pause of an owner, which writes no more where it is gone."""
+def disown(keys: Keys, uid: str, *, is_gone: bool, place: str = "") -> Command[Disowned]:
+    """Take away the settings and the pause of an owner, which writes no more where it is gone.
+
+    Args:
+        keys: Of the queue.
+        uid: Of the owner.
+        is_gone: Its late calls are not obeyed.
+        place: Only what it wrote by this address of Redis; empty: by any.
+    """
 
     def read(reply: Any) -> Disowned:
         was_own, generation, settings = reply
         return Disowned(was_own == 1, generation, settings)
 
-    return Command("disown", _owned(keys), [uid, int(is_gone)], read)
+    return Command("disown", _owned(keys), [uid, int(is_gone), place], read)
 
 
 def _owned(keys: Keys) -> tuple[str, ...]:
