@@ -19,8 +19,8 @@ EVERY_S = 30.0
 BOUND_S = 100.0
 """For how long the watch may lag behind.
 
-kopf itself connects again after 70 s without a word, which mends a connection that died: only a
-watch that is behind for longer needs a restart.
+A watch whose connection died is made anew after 25 s of silence: only one that is behind for
+longer needs a restart.
 """
 CALL_S = 20.0
 Versions = Mapping[str, str]

@@ -29,6 +29,14 @@ CHILDREN = (
 )
 """Group, version, plural and kind of what the operator makes."""
 
+TERM_S = 20
+"""After which the API server ends a watch, and kopf goes on where it ended: one cheap call.
+
+Minutes are usual.  But a watch only listens, and where packets are dropped without a word, a pause
+waits for as long as silence is not suspicious.
+"""
+SILENCE_S = 25.0
+"""After which a watch counts as dead: its end is overdue."""
 EXIT_S = 30.0
 """kopf ends itself so long after its credentials were refused; 600 s unless set."""
 LOGIN_PAUSE_S = 1.0
@@ -175,6 +183,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.error_backoffs = Backoffs()
     settings.process.ultimate_exiting_timeout = EXIT_S
+    settings.watching.server_timeout = TERM_S
+    settings.watching.inactivity_timeout = SILENCE_S
     name, value = MANAGED_BY
     for group, version, plural, _ in CHILDREN:
         settings.watching.label_selectors[group, version, plural] = f"{name}={value}"
