@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from flume.manifest.crd import definition
+from flume_operator.gauges import LABELS
 from tests.support.chart import (
     NAMESPACE,
     Manifest,
@@ -17,6 +18,7 @@ from tests.support.chart import (
     refusal,
     render,
 )
+from tests.support.tables import names, rows
 from tools.chart import CHART
 
 EVERYTHING: Manifest = {
@@ -216,3 +218,34 @@ def test_the_password_of_valkey_is_in_no_command_and_no_environment() -> None:
     values: dict[str, Any] = {"valkey": {"enabled": True, "password": "hush-hush"}}
 
     assert "hush-hush" not in yaml.safe_dump(pods(render(values)))
+
+
+# ---- monitoring ----
+
+TARGET_LABELS = {"container", "endpoint", "instance", "job", "namespace", "pod", "service"}
+"""What the Prometheus operator says of each target; Prometheus renames a sample's own otherwise."""
+
+
+@pytest.mark.parametrize(
+    ("monitor", "endpoints", "tables"),
+    [
+        ("ServiceMonitor", "endpoints", ("Of each queue", "Of each operator")),
+        ("PodMonitor", "podMetricsEndpoints", ("Of each worker",)),
+    ],
+)
+def test_prometheus_renames_none_of_our_labels(
+    monitor: str, endpoints: str, tables: tuple[str, ...]
+) -> None:
+    """`namespace` would be the operator's, and every alert and autoscaler would go by that."""
+    told = {
+        label
+        for table in tables
+        for row in rows("metrics", "name", below=table)
+        for label in names(row["labels"])
+    }
+    carried = told | (set(LABELS) if monitor == "ServiceMonitor" else set())
+    [made] = of_kind(render(EVERYTHING), monitor)
+    [endpoint] = made["spec"][endpoints]
+
+    assert carried > {"pipeline", "queue"}
+    assert endpoint.get("honorLabels", False) == bool(carried & TARGET_LABELS)
