@@ -23,6 +23,7 @@ from tests.support.leading import (
     Candidate,
     Referee,
     holder_of,
+    leading,
     lease_when,
     standing,
 )
@@ -73,16 +74,12 @@ async def test_a_leader_that_stops_hands_over_at_once(api: Api, namespace: Names
     """A rollout of the operator must not leave a cluster without one."""
     first = Candidate(api, namespace.name, "first")
     second = Candidate(api, namespace.name, "second")
-    referee = Referee([first, second])
-    with referee.watching():
-        async with standing(first):
-            await wait_until_async(lambda: first.is_at_work)
-            async with standing(second):
-                before = steady()
-                first.stopping.set()
-                await wait_until_async(lambda: second.is_at_work)
-                took_s = steady() - before
-                lease = await lease_when(api, namespace.name, holder_of)
+    async with leading(first, second) as referee:
+        before = steady()
+        first.stopping.set()
+        await wait_until_async(lambda: second.is_at_work)
+        took_s = steady() - before
+        lease = await lease_when(api, namespace.name, holder_of)
     left = await lease_when(api, namespace.name, bool)
 
     assert took_s < TIMES.term_s  # a look, and two calls; after a kill it is the whole Lease
@@ -98,21 +95,17 @@ async def test_a_leader_that_is_cut_off_stops_before_another_begins(
     """It cannot be told that it is replaced, and must not need to be."""
     first = Candidate(cut_off, namespace.name, "first")
     second = Candidate(api, namespace.name, "second")
-    referee = Referee([first, second])
-    with referee.watching():
-        async with standing(first):
-            await wait_until_async(lambda: first.is_at_work)
-            async with standing(second):
-                before = steady()
-                getattr(proxy, outage)()
-                await wait_until_async(lambda: not first.is_at_work)
-                stopped_s = steady() - before
-                was_alone = not second.leader.is_leading
-                await wait_until_async(lambda: second.is_at_work)
-                took_s = steady() - before
-                proxy.heal()
-                second.stopping.set()
-                await wait_until_async(lambda: first.terms == 2)
+    async with leading(first, second) as referee:
+        before = steady()
+        getattr(proxy, outage)()
+        await wait_until_async(lambda: not first.is_at_work)
+        stopped_s = steady() - before
+        was_alone = not second.leader.is_leading
+        await wait_until_async(lambda: second.is_at_work)
+        took_s = steady() - before
+        proxy.heal()
+        second.stopping.set()
+        await wait_until_async(lambda: first.terms == 2)
 
     assert stopped_s < TIMES.duration_s
     assert was_alone
@@ -179,19 +172,17 @@ async def test_a_leader_outlives_its_lease(api: Api, namespace: Namespace) -> No
     """Deleted by mistake, it is made anew; a process that starts then does not lead beside it."""
     first = Candidate(api, namespace.name, "first")
     second = Candidate(api, namespace.name, "second")
-    referee = Referee([first, second])
-    with referee.watching():
-        async with standing(first):
-            await wait_until_async(lambda: first.is_at_work)
+    third = Candidate(api, namespace.name, "third")
+    async with leading(first, second) as referee:
+        await asyncio.to_thread(namespace.kubectl, "delete", "lease", LEASE)
+        async with standing(third):
+            await lease_when(api, namespace.name, holder_of)
             await asyncio.to_thread(namespace.kubectl, "delete", "lease", LEASE)
-            async with standing(second):
-                await lease_when(api, namespace.name, holder_of)
-                await asyncio.to_thread(namespace.kubectl, "delete", "lease", LEASE)
-                lease = await lease_when(api, namespace.name, holder_of)
-                terms = first.terms, second.terms
+            lease = await lease_when(api, namespace.name, holder_of)
+            terms = first.terms, second.terms, third.terms
 
     assert holder_of(lease) == "first"
-    assert terms == (1, 0)
+    assert terms == (1, 0, 0)
     assert referee.fouls == 0
 
 

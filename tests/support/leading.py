@@ -20,7 +20,7 @@ from flume_operator.errors import MissingError
 from flume_operator.leader import Leader
 from flume_operator.objects import Key
 from tests.support.kube_api import opened_api
-from tests.support.waiting import POLL_SECONDS
+from tests.support.waiting import POLL_SECONDS, wait_until_async
 
 LEASE = "flume-operator"
 TIMES = LeaseTimes(duration_s=6, renew_s=0.5, margin_s=2.5, look_s=0.2, call_s=0.5)
@@ -58,6 +58,17 @@ async def standing(*candidates: Candidate) -> AsyncIterator[None]:
         finally:
             for each in candidates:
                 each.stopping.set()
+
+
+@contextlib.asynccontextmanager
+async def leading(first: Candidate, second: Candidate) -> AsyncIterator[Referee]:
+    """Let one lead and another wait, before the eyes of a referee."""
+    referee = Referee([first, second])
+    with referee.watching():
+        async with standing(first):
+            await wait_until_async(lambda: first.is_at_work)
+            async with standing(second):
+                yield referee
 
 
 class Referee:
