@@ -59,7 +59,7 @@ def children(
         manifest: The Pipeline.
         owner: Who and where it is.
         worker_image: Image where it names none.
-        prefix: Start of the keys in Redis where it gives none.
+        prefix: Start of its keys in Redis.
     """
     return [
         config_map(manifest, owner),  # first: pods wait for it

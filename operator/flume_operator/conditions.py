@@ -30,6 +30,7 @@ class Reason(StrEnum):
     VALID = "Valid"
     INVALID = "Invalid"
     REFUSED = "RefusedByApiServer"
+    UNSUPPORTED = "Unsupported"
     # SettingsSynced
     SYNCED = "Synced"
     SECRET_MISSING = "SecretMissing"

@@ -12,13 +12,16 @@ from flume_operator.errors import CredentialsError, ForbiddenError, MissingError
 from flume_operator.objects import Key
 
 KEPT_S = 60.0
-"""A changed Secret is seen after so long, or at once where Redis refused what was kept."""
+"""A changed Secret is seen after so long."""
+DOUBTED_S = 2.0
+"""The same where Redis did not take what was kept: hundreds of Pipelines may doubt one Secret."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     url: str
     since: float
+    is_doubted: bool = False
 
 
 class Credentials:
@@ -37,19 +40,23 @@ class Credentials:
         """
         now = asyncio.get_running_loop().time()
         kept = self._kept.get((secret, key))
-        if kept is None or now - kept.since > KEPT_S:
+        if kept is None or now - kept.since > (DOUBTED_S if kept.is_doubted else KEPT_S):
             kept = _Kept(await self._read(secret, key), now)
             self._kept[secret, key] = kept
         return kept.url
 
     def remembered(self, secret: Key, key: str) -> str | None:
-        """Return the address that was read last, however long ago: for what cannot wait."""
+        """Return the address that was read last, however long ago: for what cannot wait.
+
+        None where it is in doubt, or was never read.
+        """
         kept = self._kept.get((secret, key))
-        return None if kept is None else kept.url
+        return None if kept is None or kept.is_doubted else kept.url
 
     def doubt(self, secret: Key, key: str) -> None:
-        """Read a Secret again next time: Redis refused what it said."""
-        self._kept.pop((secret, key), None)
+        """Read a Secret again soon: the Redis it names did not do what was asked."""
+        if (kept := self._kept.get((secret, key))) is not None:
+            kept.is_doubted = True
 
     async def _read(self, secret: Key, key: str) -> str:
         try:

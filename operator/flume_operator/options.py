@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from flume_operator.objects import Pipeline
 
 DEFAULT_WORKER_IMAGE = "ghcr.io/flume-dev/flume-worker:0.1.0"
 
@@ -35,6 +38,8 @@ class Options:
     look_s: float = 10.0
     """Seconds between two looks at a queue in Redis, for pauses and workers in the status."""
 
-    def prefix_in(self, namespace: str) -> str:
-        """Return the start of the keys for Pipelines of a namespace."""
-        return self.key_prefix.replace("{namespace}", namespace)
+    def prefix_of(self, pipeline: Pipeline) -> str:
+        """Return the start of a Pipeline's keys, whether or not its spec is valid."""
+        redis = pipeline.spec.get("redis")
+        own = redis.get("keyPrefix") if isinstance(redis, Mapping) else None
+        return str(own or self.key_prefix.replace("{namespace}", pipeline.key.namespace))

@@ -39,7 +39,7 @@ class Addresses(Protocol):
     """Knows where each Redis is; ``Credentials`` does."""
 
     def remembered(self, secret: Key, key: str) -> str | None:
-        """Return the address that was read last, however long ago."""
+        """Return the address that was read last, however long ago; None: there is no good one."""
         ...
 
     async def url(self, secret: Key, key: str) -> str:
@@ -47,7 +47,7 @@ class Addresses(Protocol):
         ...
 
     def doubt(self, secret: Key, key: str) -> None:
-        """Read the address again next time."""
+        """Read the address again soon."""
         ...
 
 
@@ -72,7 +72,7 @@ class PauseLine:
     Args:
         addresses: Where each Redis is.
         owner: Who writes for a Pipeline.
-        prefix_in: Start of the keys for Pipelines of a namespace that give none.
+        prefix_of: Start of a Pipeline's keys.
         count: Told ``done`` or ``failed`` for each call, and the seconds since it was heard of.
         rng: Spreads tries.
     """
@@ -81,17 +81,17 @@ class PauseLine:
         self,
         addresses: Addresses,
         owner: Callable[[Pipeline], Owner],
-        prefix_in: Callable[[str], str],
+        prefix_of: Callable[[Pipeline], str],
         *,
         count: Callable[[str, float], None] = _uncounted,
         rng: Random | None = None,
     ) -> None:
         self._addresses = addresses
         self._owner = owner
-        self._prefix_in = prefix_in
+        self._prefix_of = prefix_of
         self._count = count
         self._rng = rng or Random()
-        self._controls = Controls(at_once=AT_ONCE, longest_wait_s=LONGEST_WAIT_S)
+        self._controls = Controls(at_once=AT_ONCE)
         self._wishes: dict[Key, tuple[str, bool]] = {}
         self._waiting: dict[Key, tuple[Pipeline, float]] = {}
         self._underway: set[Key] = set()
@@ -184,7 +184,7 @@ class PauseLine:
         self._underway.discard(key)
 
     async def _write(self, pipeline: Pipeline, since: float) -> None:
-        wish = _read(pipeline, self._prefix_in)
+        wish = _read(pipeline, self._prefix_of(pipeline))
         if wish is None:  # no queue, or none that can be: the reconcile says what is wrong
             return
         url = self._addresses.remembered(wish.secret, wish.secret_key)
@@ -224,18 +224,17 @@ def _is_paused(spec: Mapping[str, Any]) -> bool:
     return spec.get("paused") is True
 
 
-def _read(pipeline: Pipeline, prefix_in: Callable[[str], str]) -> _Wish | None:
+def _read(pipeline: Pipeline, prefix: str) -> _Wish | None:
     """Return what a Pipeline wants, from a spec that nobody has validated here."""
     spec = pipeline.spec
-    redis = _mapping(spec.get("redis"))
-    ref = _mapping(redis.get("secretRef"))
+    ref = _mapping(_mapping(spec.get("redis")).get("secretRef"))
     queue, namespace = spec.get("queue"), pipeline.key.namespace
     if not isinstance(queue, str):
         return None
     return _Wish(
         is_paused=_is_paused(spec),
         queue=queue,
-        prefix=str(redis.get("keyPrefix") or prefix_in(namespace)),
+        prefix=prefix,
         secret=Key(namespace, str(ref.get("name") or "flume-redis")),
         secret_key=str(ref.get("key") or "url"),
     )

@@ -43,7 +43,7 @@ def pod_template(manifest: Manifest, *, uid: str, worker_image: str, prefix: str
         manifest: The Pipeline.
         uid: Of the Pipeline.
         worker_image: Image where it names none.
-        prefix: Start of the keys in Redis where it gives none.
+        prefix: Start of its keys in Redis.
     """
     spec, pod = manifest.spec, manifest.spec.pod
     labels = {"app.kubernetes.io/managed-by": "flume", "app.kubernetes.io/name": "flume-worker"}
@@ -160,7 +160,7 @@ def _environment(manifest: Manifest, prefix: str, token: str) -> list[dict[str, 
         "FLUME_DRAIN_TOKEN": token,
         "FLUME_GRACE": str(max(1, spec.pod.termination_grace_period_seconds - ENDING_S)),
         "FLUME_HEALTH_PORT": str(HEALTH_PORT),
-        "FLUME_KEY_PREFIX": spec.redis.key_prefix or prefix,
+        "FLUME_KEY_PREFIX": prefix,
         "FLUME_MANIFEST": f"{MANIFEST_FOLDER}/{MANIFEST_FILE}",
         "FLUME_PIPELINE": manifest.metadata.name,
         "FLUME_POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},

@@ -18,16 +18,17 @@ from flume_operator.credentials import Credentials
 from flume_operator.deletion import Deletion
 from flume_operator.deploying import Deployer
 from flume_operator.errors import (
-    CredentialsError,
     ForbiddenError,
     MissingError,
     NotUsableError,
     UnavailableError,
 )
 from flume_operator.events import Recorder
+from flume_operator.freeing import Freer
 from flume_operator.gauges import QueueGauges
 from flume_operator.leader import Leader
 from flume_operator.listening import Comparer, Listener
+from flume_operator.moving import Moves, Place
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options
 from flume_operator.pause import PauseLine
@@ -69,11 +70,19 @@ class Operator:
         """What was last seen of each queue, for /metrics; nothing while another process leads."""
         self._vitals.registry.register(self.gauges)
         credentials = Credentials(api)
+        moves = Moves(self._has_left)
         self._settings = SettingsSync(
-            api, credentials, self._controls, options, home=api.home, gauges=self.gauges
+            api,
+            credentials,
+            self._controls,
+            options,
+            home=api.home,
+            gauges=self.gauges,
+            moves=moves,
+            wake=lambda key: self._wake(key, False),
         )
         self._pauses = PauseLine(
-            credentials, self._settings.owner, options.prefix_in, count=self._vitals.metrics.paused
+            credentials, self._settings.owner, options.prefix_of, count=self._vitals.metrics.paused
         )
         self._deployer = Deployer(api, self.cache, resync_s=options.resync_s)
         self._reconciler = Reconciler(
@@ -86,6 +95,13 @@ class Operator:
             tell=self._tell,
             now=_now,
         )
+        self._freer = Freer(
+            self._settings,
+            moves,
+            manifest=self._reconciler.manifest,
+            tell=self._tell,
+            freed=self._wake_all_of,
+        )
         self._listener = Listener(
             self.cache, wake=self._wake, changed=self._changed, gone=self._has_gone
         )
@@ -94,8 +110,6 @@ class Operator:
         )
         self.queue: WorkQueue[Key] | None = None
         """While this process leads."""
-        self._releases: WorkQueue[str] | None = None
-        self._gone: dict[str, Pipeline] = {}
         self._stopping = asyncio.Event()
         self._failure: str = ""
 
@@ -172,18 +186,18 @@ class Operator:
             workers=self._options.concurrency,
             ended=self._vitals.metrics.ran,
         )
-        self._releases = WorkQueue(self._release, workers=1)
         for key in self.cache:
             self.queue.wake(key)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._pauses.run(self._stopping, self.cache.pipelines))
                 tasks.create_task(self.queue.run(self._stopping))
-                tasks.create_task(self._releases.run(self._stopping))
+                tasks.create_task(self._freer.run(self._stopping))
                 tasks.create_task(self._recorder.run(self._stopping))
         finally:
-            self.queue = self._vitals.queue = self._releases = None
+            self.queue = self._vitals.queue = None
             self.gauges.clear()
+            self._settings.clear()
             lasted = round(time.monotonic() - started, 3)
             logger.info("leading_ended", extra={"duration_s": lasted})
 
@@ -208,23 +222,17 @@ class Operator:
         self._pauses.forget(pipeline)
         self.gauges.forget(pipeline.key, pipeline.uid)
         self._wake(pipeline.key, True)
-        if self._releases is not None:
-            self._gone[pipeline.uid] = pipeline
-            self._releases.wake(pipeline.uid)
+        self._freer.gone(pipeline)
 
-    async def _release(self, uid: str) -> None:
-        pipeline = self._gone[uid]
-        manifest = self._reconciler.manifest(pipeline)
-        try:
-            if manifest is not None:
-                await self._settings.release(pipeline, manifest)
-        except CredentialsError:  # the Secret went with it; whoever wants the queue finds it gone
-            pass
-        del self._gone[uid]
-        for key in self.cache:
-            other = self.cache.pipeline(key)
-            if other is not None and other.spec.get("queue") == pipeline.spec.get("queue"):
-                self._wake(key, True)
+    def _has_left(self, pipeline: Pipeline, place: Place) -> None:
+        """Free the queue of a Pipeline where it is no more."""
+        self._freer.left(pipeline, place)
+
+    def _wake_all_of(self, queue: str) -> None:
+        """Let all Pipelines try again that want a queue."""
+        for pipeline in self.cache.pipelines():
+            if pipeline.spec.get("queue") == queue:
+                self._wake(pipeline.key, True)
 
     def _resync(self) -> None:
         """Work on every Pipeline again, over some time: what befell children may be missed."""

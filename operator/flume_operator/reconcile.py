@@ -30,14 +30,19 @@ from flume_operator.errors import (
 )
 from flume_operator.objects import Key, Pipeline, read_pipeline
 from flume_operator.options import Options
-from flume_operator.settings_sync import SettingsSync, Synced, unsynced
+from flume_operator.settings_sync import SettingsSync
 from flume_operator.status import Looked, Seen
+from flume_operator.synced import Synced, unsynced
 from flume_operator.telling import Told, told
 
 logger = logging.getLogger("flume_operator.reconcile")
 
 SOON_S = 1.0
 """Until the next look while workers start, stop or have not yet acknowledged their settings."""
+NO_DELIVERY = (
+    "Nothing was changed, and no pods are made for it: the workers of this version cannot send "
+    "jobs to an app (delivery.http) yet. Name the modules of handlers in spec.modules instead."
+)
 LOOKS_A_SECOND = 20.0
 """At rest, over all Pipelines: with more of them each is looked at less often."""
 
@@ -114,6 +119,7 @@ class Reconciler:
         if pipeline is None or (pipeline.deleted_ms and not pipeline.finalizers):
             self._prepared.pop(key, None)
             self._deployer.forget(key)
+            self._settings.forget(key)
             return None
         prepared = self._prepare(pipeline)
         if pipeline.deleted_ms is not None:
@@ -131,7 +137,7 @@ class Reconciler:
         await self._report(pipeline, seen)
         if result.failure is not None:
             raise result.failure
-        return self._next(seen)
+        return result.synced.again_s or self._next(seen)
 
     async def _end(self, pipeline: Pipeline, prepared: _Prepared) -> float | None:
         """Bring one nearer to its end that is deleted and kept by a finalizer."""
@@ -159,7 +165,7 @@ class Reconciler:
                 manifest,
                 children.Owner(pipeline.key.name, pipeline.key.namespace, pipeline.uid),
                 worker_image=self._options.worker_image,
-                prefix=self._options.prefix_in(pipeline.key.namespace),
+                prefix=self._options.prefix_of(pipeline),
             )
             made = _Prepared(
                 pipeline.uid,
@@ -173,21 +179,26 @@ class Reconciler:
 
     async def _work(self, pipeline: Pipeline, prepared: _Prepared) -> _Result:
         manifest = prepared.manifest
-        prefix = self._options.prefix_in(pipeline.key.namespace)
-        if manifest is None:
-            message = f"Nothing was changed. {prepared.problem}"
-            spec = Finding(Type.SPEC_VALID, False, Reason.INVALID, message)
-            return _Result(spec, unsynced(prefix, Reason.INVALID, "The spec is not valid."))
-        spec = await self._try_out(pipeline.key, prepared)
-        if spec.status is False:
+        spec = await self._judge(pipeline.key, prepared)
+        if manifest is None or spec.status is False:
+            prefix = self._options.prefix_of(pipeline)
             return _Result(spec, unsynced(prefix, spec.reason, "Nothing was changed."))
         result = _Result(spec, await self._settings.sync(pipeline, manifest))
         if not result.synced.is_held:
             await self._deploy(pipeline, prepared, result)
         return result
 
+    async def _judge(self, key: Key, prepared: _Prepared) -> Finding:
+        """Say whether a spec can be acted on, before anything is changed."""
+        if prepared.manifest is None:
+            message = f"Nothing was changed. {prepared.problem}"
+            return Finding(Type.SPEC_VALID, False, Reason.INVALID, message)
+        if prepared.manifest.spec.delivery is not None:
+            return Finding(Type.SPEC_VALID, False, Reason.UNSUPPORTED, NO_DELIVERY)
+        return await self._try_out(key, prepared)
+
     async def _try_out(self, key: Key, prepared: _Prepared) -> Finding:
-        """Ask the API server about what the schema cannot see, before anything is changed."""
+        """Ask the API server about what the schema cannot see."""
         for body in prepared.children:
             if prepared.is_taken or body["kind"] != "Deployment":
                 continue
@@ -219,6 +230,7 @@ class Reconciler:
             spec=result.spec,
             settings=synced.finding,
             settings_generation=synced.generation,
+            place=synced.place,
             looked=synced.looked,
             deployment=deployment.body if deployment else None,
             refused=result.refused,

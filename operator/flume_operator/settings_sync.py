@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
 from flume.control import Applied, Control, Owner, Write
 from flume.control import Seen as QueueSeen
@@ -13,10 +13,8 @@ from flume.errors import (
     ConfigurationError,
     FlumeError,
     NameRefusedError,
-    ServerFullError,
     ServerRefusedError,
     ServerUnavailableError,
-    SettingsUnreadableError,
 )
 from flume.manifest import Manifest
 from flume_operator.api import Api
@@ -25,31 +23,16 @@ from flume_operator.controls import Controls
 from flume_operator.credentials import Credentials
 from flume_operator.errors import CredentialsError, ForbiddenError, MissingError
 from flume_operator.gauges import QueueGauges
+from flume_operator.moving import Moves, Place
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options
-from flume_operator.status import Looked
+from flume_operator.outages import Outages
+from flume_operator.synced import Synced, judge, looked, unreached, unsynced
 
 logger = logging.getLogger("flume_operator.settings_sync")
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
-    """What became of a Pipeline's settings, and what its queue is like."""
-
-    finding: Finding
-    prefix: str
-    generation: int | None = None
-    """Of the Pipeline whose settings are in force; None: not known."""
-    rate: str | None = None
-    looked: Looked | None = None
-
-    @property
-    def is_held(self) -> bool:
-        """Whether another owner holds the queue."""
-        return self.finding.reason == Reason.QUEUE_CONFLICT
-
-
-_Call = Callable[[Pipeline, Manifest, Control], Awaitable[Synced]]
+_Call = Callable[[Pipeline, Manifest, Place, Control], Awaitable[Synced]]
 
 
 class SettingsSync:
@@ -62,6 +45,8 @@ class SettingsSync:
         options: For the key prefix.
         home: Name of this cluster: owners with another are not known to be gone.
         gauges: Shown what is seen of each queue.
+        moves: Shown where each Pipeline has its queue.
+        wake: Called with each Pipeline whose Redis answers again.
     """
 
     def __init__(
@@ -73,6 +58,8 @@ class SettingsSync:
         *,
         home: str,
         gauges: QueueGauges,
+        moves: Moves,
+        wake: Callable[[Key], None],
     ) -> None:
         self._api = api
         self._credentials = credentials
@@ -80,6 +67,16 @@ class SettingsSync:
         self._options = options
         self._home = home
         self._gauges = gauges
+        self._moves = moves
+        self._outages = Outages(controls.wait_s, wake)
+
+    def forget(self, key: Key) -> None:
+        """Drop a Pipeline that is gone."""
+        self._outages.forget(key)
+
+    def clear(self) -> None:
+        """Drop all: another process leads."""
+        self._outages.clear()
 
     def owner(self, pipeline: Pipeline) -> Owner:
         """Return who writes for a Pipeline."""
@@ -91,10 +88,6 @@ class SettingsSync:
             home=self._home,
         )
 
-    def prefix(self, manifest: Manifest, namespace: str) -> str:
-        """Return the start of a Pipeline's keys."""
-        return manifest.spec.redis.key_prefix or self._options.prefix_in(namespace)
-
     async def sync(self, pipeline: Pipeline, manifest: Manifest) -> Synced:
         """Put the settings in force where they are not, and look at the queue."""
         return await self._tried(pipeline, manifest, self._applied)
@@ -104,27 +97,40 @@ class SettingsSync:
         return await self._tried(pipeline, manifest, self._seen)
 
     async def _tried(self, pipeline: Pipeline, manifest: Manifest, call: _Call) -> Synced:
-        prefix = self.prefix(manifest, pipeline.key.namespace)
-        ref = manifest.spec.redis.secret_ref
+        prefix = self._options.prefix_of(pipeline)
+        ref, again_s = manifest.spec.redis.secret_ref, None
         try:
-            async with self.control(pipeline, manifest) as control:
-                return await call(pipeline, manifest, control)
+            place = await self._place(pipeline, manifest)
+            try:
+                async with self.at(place) as control:
+                    synced = await call(pipeline, manifest, place, control)
+            except (ServerUnavailableError, ServerRefusedError):
+                again_s = self._outages.failed(pipeline.key, place.url)
+                raise
+            self._outages.answered(pipeline.key, place.url)
+            return synced
         except CredentialsError as error:
             reason = Reason.SECRET_MISSING if error.is_missing else Reason.SECRET_INVALID
-            return Synced(_not(reason, str(error)), prefix)
+            return unsynced(prefix, reason, str(error))
         except (ConfigurationError, NameRefusedError) as error:
             message = f"Secret {ref.name}, key {ref.key}: {error}"
-            return Synced(_not(Reason.SECRET_INVALID, message), prefix)
+            return unsynced(prefix, Reason.SECRET_INVALID, message)
         except FlumeError as error:
-            return Synced(_not(reason_of(error), _said(error, ref.name)), prefix)
+            return unreached(prefix, error, ref.name, again_s=again_s)
 
-    async def _applied(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Synced:
+    async def _applied(
+        self, pipeline: Pipeline, manifest: Manifest, place: Place, control: Control
+    ) -> Synced:
         applied = await self._apply(pipeline, manifest, control)
+        if applied.is_in_force:
+            self._moves.arrived(pipeline, place)
         seen = await control.look(manifest.spec.queue)
         self._show(pipeline, manifest, seen)
         finding, rate = judge(manifest, pipeline, applied)
-        generation = pipeline.generation if applied.is_in_force else None
-        return Synced(finding, control.prefix, generation, rate, looked(seen, pipeline.uid))
+        synced = Synced(finding, place.prefix, rate=rate, looked=looked(seen, pipeline.uid))
+        if not applied.is_in_force:
+            return synced
+        return replace(synced, generation=pipeline.generation, place=place)
 
     def _show(self, pipeline: Pipeline, manifest: Manifest, seen: QueueSeen) -> None:
         """Show a queue in the metrics, by the Pipeline that owns it and no other."""
@@ -133,11 +139,13 @@ class SettingsSync:
         else:
             self._gauges.forget(pipeline.key, pipeline.uid)
 
-    async def _seen(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Synced:
+    async def _seen(
+        self, pipeline: Pipeline, manifest: Manifest, place: Place, control: Control
+    ) -> Synced:
         seen = await control.look(manifest.spec.queue)
         message = "It is being deleted, and its settings are in force until then."
         finding = Finding(Type.SETTINGS_SYNCED, True, Reason.DELETING, message)
-        return Synced(finding, control.prefix, looked=looked(seen, pipeline.uid))
+        return Synced(finding, place.prefix, looked=looked(seen, pipeline.uid))
 
     async def _apply(self, pipeline: Pipeline, manifest: Manifest, control: Control) -> Applied:
         owner = self.owner(pipeline)
@@ -173,89 +181,42 @@ class SettingsSync:
 
     @asynccontextmanager
     async def control(self, pipeline: Pipeline, manifest: Manifest) -> AsyncIterator[Control]:
-        """Lend the control of a Pipeline's Redis; what it raises makes its Secret doubtful.
+        """Lend the control of a Pipeline's Redis.
 
         Raises:
             CredentialsError: If the Secret is missing or wrong.
             FlumeError: If the Redis does not do what is asked.
         """
-        namespace, ref = pipeline.key.namespace, manifest.spec.redis.secret_ref
-        secret = Key(namespace, ref.name)
-        url = await self._credentials.url(secret, ref.key)
+        async with self.at(await self._place(pipeline, manifest)) as control:
+            yield control
+
+    async def _place(self, pipeline: Pipeline, manifest: Manifest) -> Place:
+        ref = manifest.spec.redis.secret_ref
+        secret = Key(pipeline.key.namespace, ref.name)
+        prefix = self._options.prefix_of(pipeline)
+        return await self.resolved(Place(secret, ref.key, prefix, url=""))
+
+    async def resolved(self, place: Place) -> Place:
+        """Return a place with its address.
+
+        Raises:
+            CredentialsError: If the Secret is missing or wrong.
+        """
+        if place.url:
+            return place
+        return replace(place, url=await self._credentials.url(place.secret, place.secret_key))
+
+    @asynccontextmanager
+    async def at(self, place: Place) -> AsyncIterator[Control]:
+        """Lend the control of a place; what it raises makes the Secret doubtful.
+
+        Raises:
+            FlumeError: If the Redis does not do what is asked.
+        """
         try:
-            async with self._controls.use(url, self.prefix(manifest, namespace)) as control:
+            place = await self.resolved(place)
+            async with self._controls.use(place.url, place.prefix) as control:
                 yield control
         except FlumeError:
-            self._credentials.doubt(secret, ref.key)
+            self._credentials.doubt(place.secret, place.secret_key)
             raise
-
-
-def judge(manifest: Manifest, pipeline: Pipeline, applied: Applied) -> tuple[Finding, str | None]:
-    """Return what is to be said of the settings, and the rate limit in force."""
-    holder, queue = applied.holder, manifest.spec.queue
-    if applied.write is Write.HELD:
-        message = (
-            f"The queue {queue} belongs to {holder.name}, which is older: its settings are in "
-            "force. Delete one of the two, or give this one another queue."
-        )
-        return _not(Reason.QUEUE_CONFLICT, message), None
-    if applied.write is Write.GONE:
-        message = (
-            f"The queue {queue} was taken from this Pipeline while it was thought to be deleted. "
-            "Delete it and make it again."
-        )
-        return _not(Reason.QUEUE_CONFLICT, message), None
-    if not applied.is_in_force:
-        message = (
-            f"Generation {pipeline.generation} came after a newer one ({holder.spec} of "
-            f"{holder.name}), whose settings stay in force."
-        )
-        return _not(Reason.UNKNOWN, message), None
-    limit = applied.limit
-    rate = f"{limit.count}/{limit.period_ms / 1000:g}s" if limit and limit.count else None
-    own = manifest.spec.rate_limit
-    if limit is not None and own is not None and (limit.is_mismatch or limit.others_differ):
-        message = (
-            f"Pipelines that share the rate limit {own.key} give different ones; the strictest, "
-            f"{rate}, holds. Give all of them the same count and period."
-        )
-        return Finding(Type.SETTINGS_SYNCED, True, Reason.RATE_LIMIT_MISMATCH, message), rate
-    message = "The settings are in force in Redis."
-    return Finding(Type.SETTINGS_SYNCED, True, Reason.SYNCED, message), rate
-
-
-def looked(seen: QueueSeen, uid: str) -> Looked:
-    """Return what the status says of a queue; workers that obey another owner's settings do not."""
-    is_own = seen.record is not None and seen.record.owner.uid == uid
-    return Looked(
-        pauses=seen.pauses,
-        workers=len(seen.workers),
-        acknowledged=seen.acknowledged if is_own else 0,
-        running=seen.counts.running,
-    )
-
-
-_REASONS: tuple[tuple[type[FlumeError], Reason], ...] = (
-    (ServerUnavailableError, Reason.REDIS_UNAVAILABLE),
-    (ServerRefusedError, Reason.REDIS_REFUSED),
-    (ServerFullError, Reason.REDIS_FULL),
-    (SettingsUnreadableError, Reason.REDIS_UNREADABLE),
-)
-
-
-def reason_of(error: FlumeError) -> Reason:
-    """Return the reason that an error of Redis is."""
-    return next((r for kind, r in _REASONS if isinstance(error, kind)), Reason.REDIS_UNREADABLE)
-
-
-def unsynced(prefix: str, reason: Reason, message: str) -> Synced:
-    """Return that settings were not written."""
-    return Synced(_not(reason, message), prefix)
-
-
-def _said(error: FlumeError, secret: str) -> str:
-    return f"Redis (Secret {secret}): {error} Workers that run go on by the settings they have."
-
-
-def _not(reason: Reason, message: str) -> Finding:
-    return Finding(Type.SETTINGS_SYNCED, False, reason, message)

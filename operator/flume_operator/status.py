@@ -9,6 +9,7 @@ from typing import Any
 
 from flume import PauseInfo
 from flume_operator.conditions import Finding, Reason, Type, as_conditions
+from flume_operator.moving import Place
 from flume_operator.objects import PIPELINE_LABEL
 
 MOST_PAUSES = 100
@@ -37,6 +38,8 @@ class Seen:
     settings: Finding
     settings_generation: int | None = None
     """Generation of the Pipeline whose settings are in Redis."""
+    place: Place | None = None
+    """Where they are."""
     looked: Looked | None = None
     """None: Redis could not be asked."""
     deployment: Mapping[str, Any] | None = None
@@ -200,10 +203,16 @@ def _drained(seen: Seen, paused: Finding) -> Finding:
 
 
 def _settings(seen: Seen, before: Mapping[str, Any]) -> dict[str, Any] | None:
-    old = before.get("settings") or {}
-    generation = seen.settings_generation
-    found = {
-        "generation": old.get("generation") if generation is None else generation,
+    old, place = before.get("settings") or {}, seen.place
+    in_force = {
+        "generation": seen.settings_generation,
+        "secretName": place.secret.name if place else None,
+        "secretKey": place.secret_key if place else None,
+        "keyPrefix": place.prefix if place else None,
+    }
+    if seen.settings_generation is None:
+        in_force = {name: old.get(name) for name in in_force}
+    found = in_force | {
         "workers": seen.looked.workers if seen.looked else None,
         "acknowledgedWorkers": seen.looked.acknowledged if seen.looked else None,
     }

@@ -187,3 +187,28 @@ def test_a_pipeline_made_anew_at_once_under_its_name_works(shop: Shop) -> None:
     wait_until(is_its_own, 30, what="a Deployment of its own")
     assert shop.settings("email")["uid"] == uid != first
     assert json.loads(shop.settings("email")["json"])["max_demand"] == 6
+
+
+def test_a_pipeline_that_no_worker_can_run_yet_says_so_and_has_no_pods(shop: Shop) -> None:
+    """Its workers would end at once, again and again, with an error that only their log has."""
+    app = {"name": "app", "image": "example/app:1"}
+    delivery = {"http": {"port": 8000}}
+    shop.pipeline("email", modules=None, delivery=delivery, containers=[app])
+    shop.await_reason("email", "SpecValid", "Unsupported")
+    status, reason, message = shop.condition("email", "Ready")
+    assert (status, reason) == ("False", "Unsupported")
+    assert "spec.modules instead" in message
+    assert not any(shop.has(kind, "email") for kind in ("deployment", "configmap", "pdb"))
+
+    shop.patch("email", '{"delivery": null, "modules": ["app.jobs"]}')
+    shop.await_reason("email", "SettingsSynced", "Synced")
+    wait_until(lambda: shop.has("deployment", "email"), 10, what="the Deployment")
+
+
+def test_the_key_prefix_of_a_refused_pipeline_is_its_own(shop: Shop) -> None:
+    """A person who looks for its jobs in Redis goes by it."""
+    bad = {"affinity": {"nodeAffinity": {"wrong": 1}}}
+    shop.pipeline("email", pod=bad, redis={"keyPrefix": "team"})
+    shop.await_reason("email", "SpecValid", "RefusedByApiServer")
+
+    assert shop.status("email")["keyPrefix"] == "team"

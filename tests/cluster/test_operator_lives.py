@@ -18,6 +18,7 @@ from tests.support.operating import (
     running_operator,
     starting_operator,
 )
+from tests.support.probing import lines_of
 from tests.support.programs import call
 from tests.support.waiting import wait_until
 
@@ -43,6 +44,18 @@ def test_at_rest_nothing_is_written(cluster: Cluster, shop: Shop, tmp_path: Path
         wait_until(lambda: metric(process, runs) >= seen + 10, 60, what="ten more passes")
 
         assert shop.namespace.get("pipeline", "email")["metadata"]["resourceVersion"] == version
+
+
+def test_a_start_warns_of_nothing(cluster: Cluster, shop: Shop, tmp_path: Path) -> None:
+    """A warning that comes each time and asks for nothing teaches people to read none."""
+    flags = ("--namespaces", shop.namespace.name)
+    with running_operator(cluster, tmp_path / "operator.log", *flags) as process:
+        shop.pipeline("email")
+        shop.await_reason("email", "SettingsSynced", "Synced")
+        process.terminate()
+        process.wait()
+
+    assert [line for line in lines_of(process) if line["level"] != "info"] == []
 
 
 @pytest.mark.parametrize("after", ["key_failed", "health_served", "operator_started"])

@@ -312,6 +312,9 @@ def test_a_status_has_all_that_is_promised() -> None:
     ]
     assert list(fields["settings"]["properties"]) == [
         "generation",
+        "secretName",
+        "secretKey",
+        "keyPrefix",
         "workers",
         "acknowledgedWorkers",
     ]

@@ -6,6 +6,7 @@ import re
 
 from flume_operator.cli import command
 from flume_operator.conditions import Reason, Type
+from flume_operator.freeing import Said
 from tests.support.tables import names, rows
 from tools.chart import values
 from tools.tracked import ROOT
@@ -31,7 +32,9 @@ def test_the_chart_has_the_values_that_the_table_names() -> None:
 def test_conditions_and_reasons_are_those_of_the_tables() -> None:
     """Alerts and health checks are written by this page."""
     reasons = [names(row["reason"])[0] for row in rows("operator", "reason")]
+    events = [names(row["Event"])[0] for row in rows("operator", "Event")]
 
+    assert sorted(events) == sorted(Said)
     assert {names(row["condition"])[0] for row in rows("operator", "condition")} == set(Type)
     assert sorted(reasons) == sorted(Reason)
 

@@ -14,6 +14,7 @@ from flume.keys import Keys
 from flume.manifest import check
 from flume_operator.errors import CredentialsError, UnavailableError
 from flume_operator.objects import Key, Pipeline, read_pipeline
+from flume_operator.options import Options
 from flume_operator.pause import PauseLine
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
@@ -90,7 +91,7 @@ async def carrying(
     places: Places, *known: Pipeline, prefix: str = "flume"
 ) -> AsyncIterator[PauseLine]:
     """Run the fast path for the time of a block."""
-    line = PauseLine(places, owner, lambda _namespace: prefix, count=places.count)
+    line = PauseLine(places, owner, Options(key_prefix=prefix).prefix_of, count=places.count)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(line.run(stopping, lambda: known))

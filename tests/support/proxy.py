@@ -61,6 +61,8 @@ class Proxy:
         self.target = target
         self.cuts = 0
         """Connections cut so far; counted when that is drawn, for a client may leave before it."""
+        self.refused = 0
+        """Connections that were not taken."""
         self.heard: Callable[[bytes], None] = lambda _piece: None
         """Called with each piece from a client, before anything becomes of it."""
         self.served: Callable[[bytes], None] = lambda _piece: None
@@ -177,6 +179,7 @@ class Proxy:
         except OSError:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             client.close()
+            self.refused += 1
             return None
         server.settimeout(None)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

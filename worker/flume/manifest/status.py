@@ -55,6 +55,12 @@ class SettingsStatus(Model):
 
     generation: Generation | None = None
     """Generation of the Pipeline whose settings are in Redis."""
+    secret_name: Annotated[str | None, Text(253)] = None
+    """Secret that says in which Redis."""
+    secret_key: Annotated[str | None, Text(253)] = None
+    """Its key."""
+    key_prefix: Annotated[str | None, Text(100)] = None
+    """Start of their keys there."""
     workers: Workers | None = None
     """Workers that are alive."""
     acknowledged_workers: Workers | None = None
