@@ -28,10 +28,6 @@ class Cache:
         """Return a Pipeline."""
         return self._pipelines.get(key)
 
-    def by_uid(self, uid: str) -> Pipeline | None:
-        """Return the Pipeline of this uid."""
-        return next((p for p in self._pipelines.values() if p.uid == uid), None)
-
     def child(self, key: Key, kind: str, name: str) -> Child | None:
         """Return a child of a Pipeline."""
         return self._children.get(key, {}).get((kind, name))

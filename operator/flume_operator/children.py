@@ -13,13 +13,8 @@ from typing import Any
 import yaml
 
 from flume.manifest import Manifest
+from flume_operator.objects import API_VERSION, GROUP, KIND, MANAGED_BY, PIPELINE_LABEL
 from flume_operator.pod import MANIFEST_FILE, pod_template
-
-API_VERSION = "flume.dev/v1alpha1"
-KIND = "Pipeline"
-LABEL = "flume.dev/pipeline"
-"""On all children, with the Pipeline's name; alone it selects the pods."""
-MANAGED_BY = ("app.kubernetes.io/managed-by", "flume")
 
 FOR_WORKERS = (
     "queue",
@@ -120,12 +115,7 @@ def deployment(
 
 def selector(name: str) -> dict[str, str]:
     """Return the labels by which a Pipeline's pods are known.  A Deployment's cannot change."""
-    return {LABEL: name}
-
-
-def selector_text(name: str) -> str:
-    """Return the same as ``kubectl get pods -l`` and the scale subresource take it."""
-    return ",".join(f"{key}={value}" for key, value in selector(name).items())
+    return {PIPELINE_LABEL: name}
 
 
 def is_foreign(body: Mapping[str, Any], name: str) -> bool:
@@ -135,10 +125,10 @@ def is_foreign(body: Mapping[str, Any], name: str) -> bool:
     """
     metadata = body["metadata"]
     owners = metadata.get("ownerReferences") or ()
-    is_labelled = (metadata.get("labels") or {}).get(LABEL) == name
+    is_labelled = (metadata.get("labels") or {}).get(PIPELINE_LABEL) == name
     is_owned = any(
         (each.get("kind"), each.get("name")) == (KIND, name)
-        and each.get("apiVersion", "").startswith("flume.dev/")
+        and each.get("apiVersion", "").startswith(f"{GROUP}/")
         for each in owners
     )
     return not (is_labelled or is_owned)

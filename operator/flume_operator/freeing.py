@@ -129,35 +129,49 @@ class Freer:
             counts = (await control.look(held.queue)).counts
             was_own = await control.leave(held.queue, held.pipeline.uid)
         if was_own:
-            extra = {"pipeline": str(held), "queue": held.queue, "redis": place.where}
+            jobs = _left_jobs(counts)
+            extra = {
+                "pipeline": str(held),
+                "queue": held.queue,
+                "place": place.where,
+                "jobs": jobs,
+                "dead": counts.dead,
+            }
             logger.info("queue_left", extra=extra)
-            self._tell(held.pipeline, _left(held.queue, place, counts))
+            self._tell(held.pipeline, _left(held.queue, place, jobs, counts.dead))
 
     def _again_s(self, held: _Held, place: Place, error: Exception) -> float | None:
         """Say that a queue is not freed; return after how many seconds to try again, if so."""
-        extra = {"pipeline": str(held), "queue": held.queue, "redis": place.where}
         is_late = asyncio.get_running_loop().time() - held.since > GIVEN_UP_S
         if is_late or not held.is_told:
-            given_up = {"given_up": is_late, "error": str(error)}
-            logger.warning("queue_not_freed", extra=extra | given_up)
+            extra = {
+                "pipeline": str(held),
+                "queue": held.queue,
+                "place": place.where,
+                "given_up": is_late,
+                "error": str(error),
+            }
+            logger.warning("queue_not_freed", extra=extra)
         if not held.is_told:
             held.is_told = True
             self._tell(held.pipeline, _not_freed(held.queue, place, error))
         return None if is_late else AGAIN_S
 
 
-def _left(queue: str, place: Place, counts: Counts) -> Told:
-    jobs = counts.ready + counts.scheduled + counts.retrying + counts.running
-    dead = f" and {counts.dead} dead" if counts.dead else ""
+def _left_jobs(counts: Counts) -> int:
+    return counts.ready + counts.scheduled + counts.retrying + counts.running
+
+
+def _left(queue: str, place: Place, jobs: int, dead: int) -> Told:
     note = f"This Pipeline has moved away from {place.where}. Its queue {queue} is free there"
-    if jobs or counts.dead:
-        note += (
-            f", and has {jobs} job{'s' * (jobs != 1)}{dead} left, which its workers run no more: "
-            "make a Pipeline for it there, or purge it."
-        )
-    else:
-        note += ", and no job is left in it."
-    return Told(bool(jobs or counts.dead), Said.LEFT, "Free", note)
+    if not jobs and not dead:
+        return Told(False, Said.LEFT, "Free", f"{note}, and no job is left in it.")
+    left = f"{jobs} job{'s' * (jobs != 1)}" + (f" and {dead} dead" if dead else "")
+    note += (
+        f", and {left} {'is' if jobs + dead == 1 else 'are'} left in it, which its workers run no "
+        "more: make a Pipeline for it there, or purge it."
+    )
+    return Told(True, Said.LEFT, "Free", note)
 
 
 def _not_freed(queue: str, place: Place, error: Exception) -> Told:

@@ -50,7 +50,7 @@ class OperatorMetrics:
         )
 
     def ran(self, outcome: str, seconds: float) -> None:
-        """Count a run for a Pipeline that ended: ``done``, ``refused`` or ``failed``."""
+        """Count a run for a Pipeline that ended: ``done``, ``refused``, ``failed`` or ``cut``."""
         self._runs.labels(outcome).observe(seconds)
 
     def paused(self, outcome: str, seconds: float) -> None:
@@ -58,7 +58,7 @@ class OperatorMetrics:
         self._pauses.labels(outcome).observe(seconds)
 
     def wrote(self, kind: str, outcome: str) -> None:
-        """Count a call that changes something: ``done``, ``refused`` or ``failed``."""
+        """Count a call that changes something: ``done``, ``refused`` or ``unavailable``."""
         self._writes.labels(kind, outcome).inc()
 
 

@@ -11,9 +11,13 @@ from typing import Any
 
 GROUP = "flume.dev"
 VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "Pipeline"
 PLURAL = "pipelines"
 MANAGED_BY = ("app.kubernetes.io/managed-by", "flume")
-PIPELINE_LABEL = "flume.dev/pipeline"
+"""Label of all that the operator makes."""
+PIPELINE_LABEL = f"{GROUP}/pipeline"
+"""On all children, with the Pipeline's name; alone it selects the pods."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,8 +86,8 @@ def read_pipeline(body: Mapping[str, Any]) -> Pipeline:
         finalizers=tuple(metadata.get("finalizers", ())),
         # Items of a list come without the first two.
         body={
-            "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": "Pipeline",
+            "apiVersion": API_VERSION,
+            "kind": KIND,
             **body,
             "metadata": metadata,
         },

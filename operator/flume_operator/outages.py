@@ -25,17 +25,19 @@ class Outages:
         self._without: dict[str, dict[Key, None]] = {}  # the first of each asks
         self._url_of: dict[Key, str] = {}
 
-    def failed(self, key: Key, url: str) -> float | None:
-        """Take note that a Pipeline did not reach its Redis.
-
-        Returns:
-            After how many seconds it is to ask again; None: another one asks.
-        """
+    def failed(self, key: Key, url: str) -> None:
+        """Take note that a Pipeline did not reach its Redis."""
         if self._url_of.get(key) != url:
             self.forget(key)
             self._url_of[key] = url
             self._without.setdefault(url, {})[key] = None
-        return self._wait_s(url) if next(iter(self._without[url])) == key else None
+
+    def again_s(self, key: Key) -> float | None:
+        """Return after how many seconds a Pipeline is to ask; None: another does, or none need."""
+        url = self._url_of.get(key)
+        if url is None or next(iter(self._without[url])) != key:
+            return None
+        return self._wait_s(url)
 
     def answered(self, key: Key, url: str) -> None:
         """Take note that a Redis answered a Pipeline, and wake the others that wait for it."""
@@ -45,7 +47,7 @@ class Outages:
             self._wake(other)
 
     def forget(self, key: Key) -> None:
-        """Drop a Pipeline that is gone, or has another Redis now."""
+        """Drop a Pipeline that is gone, or does not wait for that Redis any more."""
         url = self._url_of.pop(key, None)
         if url is not None:
             self._without[url].pop(key)

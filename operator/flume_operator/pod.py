@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flume.manifest import Manifest, PipelineSpec
+from flume_operator.objects import MANAGED_BY, PIPELINE_LABEL
 
 CONTAINER = "worker"
 HEALTH_PORT = 8090
@@ -46,7 +47,7 @@ def pod_template(manifest: Manifest, *, uid: str, worker_image: str, prefix: str
         prefix: Start of its keys in Redis.
     """
     spec, pod = manifest.spec, manifest.spec.pod
-    labels = {"app.kubernetes.io/managed-by": "flume", "app.kubernetes.io/name": "flume-worker"}
+    labels = dict([MANAGED_BY, ("app.kubernetes.io/name", "flume-worker")])
     annotations = {"kubectl.kubernetes.io/default-container": CONTAINER}
     return {
         "metadata": {
@@ -217,7 +218,7 @@ def _spread(name: str) -> dict[str, Any]:
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": {"flume.dev/pipeline": name}},
+        "labelSelector": {"matchLabels": {PIPELINE_LABEL: name}},
     }
 
 

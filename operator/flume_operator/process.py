@@ -13,6 +13,7 @@ from flume.health import Answer
 from flume_operator.alone import Alone, Leadership
 from flume_operator.api import Api
 from flume_operator.cache import Cache
+from flume_operator.comparing import Comparer
 from flume_operator.controls import Controls
 from flume_operator.credentials import Credentials
 from flume_operator.deletion import Deletion
@@ -27,7 +28,7 @@ from flume_operator.events import Recorder
 from flume_operator.freeing import Freer
 from flume_operator.gauges import QueueGauges
 from flume_operator.leader import Leader
-from flume_operator.listening import Comparer, Listener
+from flume_operator.listening import Listener
 from flume_operator.moving import Moves, Place
 from flume_operator.objects import Key, Pipeline
 from flume_operator.options import Options

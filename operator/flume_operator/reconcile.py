@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -31,7 +31,7 @@ from flume_operator.errors import (
 from flume_operator.objects import Key, Pipeline, read_pipeline
 from flume_operator.options import Options
 from flume_operator.settings_sync import SettingsSync
-from flume_operator.status import Looked, Seen
+from flume_operator.status import Seen
 from flume_operator.synced import Synced, unsynced
 from flume_operator.telling import Told, told
 
@@ -67,7 +67,7 @@ class _Result:
     spec: Finding
     synced: Synced
     refused: tuple[Reason, str] | None = None
-    failure: ApiError | None = field(default=None)
+    failure: ApiError | None = None
 
 
 class Reconciler:
@@ -137,7 +137,7 @@ class Reconciler:
         await self._report(pipeline, seen)
         if result.failure is not None:
             raise result.failure
-        return result.synced.again_s or self._next(seen)
+        return self._next(seen)
 
     async def _end(self, pipeline: Pipeline, prepared: _Prepared) -> float | None:
         """Bring one nearer to its end that is deleted and kept by a finalizer."""
@@ -182,7 +182,9 @@ class Reconciler:
         spec = await self._judge(pipeline.key, prepared)
         if manifest is None or spec.status is False:
             prefix = self._options.prefix_of(pipeline)
-            return _Result(spec, unsynced(prefix, spec.reason, "Nothing was changed."))
+            return _Result(
+                spec, unsynced(prefix, spec.reason, "Nothing was written: see SpecValid.")
+            )
         result = _Result(spec, await self._settings.sync(pipeline, manifest))
         if not result.synced.is_held:
             await self._deploy(pipeline, prepared, result)
@@ -224,21 +226,16 @@ class Reconciler:
 
     def _seen(self, pipeline: Pipeline, prepared: _Prepared, result: _Result) -> Seen:
         deployment = self._deployer.deployment(pipeline.key)
-        synced, manifest = result.synced, prepared.manifest
+        manifest = prepared.manifest
         return Seen(
+            name=pipeline.key.name,
             generation=pipeline.generation,
             spec=result.spec,
-            settings=synced.finding,
-            settings_generation=synced.generation,
-            place=synced.place,
-            looked=synced.looked,
+            synced=result.synced,
             deployment=deployment.body if deployment else None,
             refused=result.refused,
             desired=manifest.spec.replicas if manifest else 0,
-            key_prefix=synced.prefix,
-            rate=synced.rate,
             is_deleting=pipeline.deleted_ms is not None,
-            name=pipeline.key.name,
         )
 
     async def _report(self, pipeline: Pipeline, seen: Seen) -> None:
@@ -258,6 +255,8 @@ class Reconciler:
             self._tell(pipeline, item)
 
     def _next(self, seen: Seen) -> float:
+        if seen.synced.again_s is not None:
+            return seen.synced.again_s
         if _is_moving(seen):
             return SOON_S
         rest = max(self._options.look_s, len(self._cache) / LOOKS_A_SECOND)
@@ -275,7 +274,7 @@ def _refuse(result: _Result, error: ApiError) -> None:
 
 def _is_moving(seen: Seen) -> bool:
     """Whether something is under way that no watch tells of."""
-    looked: Looked | None = seen.looked
+    looked = seen.synced.looked
     if looked is None or seen.deployment is None:
         return False
     wanted = seen.deployment["status"].get("readyReplicas", 0)

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flume_operator.objects import API_VERSION, KIND
+
 MOST_NOTE_BYTES = 1024
 """Kubernetes refuses an Event with a longer note."""
 QUIET_S = 60.0
@@ -40,8 +42,8 @@ class About:
     namespace: str
     name: str
     uid: str
-    kind: str = "Pipeline"
-    api_version: str = "flume.dev/v1alpha1"
+    kind: str = KIND
+    api_version: str = API_VERSION
 
 
 @dataclass(frozen=True, slots=True)

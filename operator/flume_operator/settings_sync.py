@@ -31,7 +31,6 @@ from flume_operator.synced import Synced, judge, looked, unreached, unsynced
 
 logger = logging.getLogger("flume_operator.settings_sync")
 
-
 _Call = Callable[[Pipeline, Manifest, Place, Control], Awaitable[Synced]]
 
 
@@ -98,25 +97,32 @@ class SettingsSync:
 
     async def _tried(self, pipeline: Pipeline, manifest: Manifest, call: _Call) -> Synced:
         prefix = self._options.prefix_of(pipeline)
-        ref, again_s = manifest.spec.redis.secret_ref, None
+        ref = manifest.spec.redis.secret_ref
         try:
             place = await self._place(pipeline, manifest)
-            try:
-                async with self.at(place) as control:
-                    synced = await call(pipeline, manifest, place, control)
-            except (ServerUnavailableError, ServerRefusedError):
-                again_s = self._outages.failed(pipeline.key, place.url)
-                raise
-            self._outages.answered(pipeline.key, place.url)
-            return synced
+            return await self._asked(pipeline, manifest, place, call)
         except CredentialsError as error:
+            self._outages.forget(pipeline.key)
             reason = Reason.SECRET_MISSING if error.is_missing else Reason.SECRET_INVALID
             return unsynced(prefix, reason, str(error))
         except (ConfigurationError, NameRefusedError) as error:
             message = f"Secret {ref.name}, key {ref.key}: {error}"
             return unsynced(prefix, Reason.SECRET_INVALID, message)
         except FlumeError as error:
+            again_s = self._outages.again_s(pipeline.key)
             return unreached(prefix, error, ref.name, again_s=again_s)
+
+    async def _asked(
+        self, pipeline: Pipeline, manifest: Manifest, place: Place, call: _Call
+    ) -> Synced:
+        try:
+            async with self.at(place) as control:
+                synced = await call(pipeline, manifest, place, control)
+        except (ServerUnavailableError, ServerRefusedError):
+            self._outages.failed(pipeline.key, place.url)
+            raise
+        self._outages.answered(pipeline.key, place.url)
+        return synced
 
     async def _applied(
         self, pipeline: Pipeline, manifest: Manifest, place: Place, control: Control

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from flume import PauseInfo
 from flume_operator.conditions import Finding, Reason, Type, as_conditions
-from flume_operator.moving import Place
 from flume_operator.objects import PIPELINE_LABEL
+from flume_operator.synced import Synced
 
 MOST_PAUSES = 100
 """As many as the schema allows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What Redis says of a queue."""
-
-    pauses: Sequence[PauseInfo] = ()
-    workers: int = 0
-    """That are alive."""
-    acknowledged: int = 0
-    """Those among them that obey the settings in force."""
-    running: int = 0
-    """Jobs that run."""
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """Everything that a status is made of."""
 
+    name: str
     generation: int
     spec: Finding
-    settings: Finding
-    settings_generation: int | None = None
-    """Generation of the Pipeline whose settings are in Redis."""
-    place: Place | None = None
-    """Where they are."""
-    looked: Looked | None = None
-    """None: Redis could not be asked."""
+    synced: Synced
     deployment: Mapping[str, Any] | None = None
     """As ``objects.Child`` keeps it."""
     refused: tuple[Reason, str] | None = None
     """Why a child could not be made, in the words of the API server."""
     desired: int = 1
-    key_prefix: str = ""
-    rate: str | None = None
     is_deleting: bool = False
-    name: str = field(default="")
 
 
 def make(seen: Seen, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -69,16 +48,16 @@ def make(seen: Seen, before: Mapping[str, Any], now: datetime) -> dict[str, Any]
         "readyReplicas": pods.get("readyReplicas", 0),
         "desiredReplicas": deployed.get("replicas", seen.desired),
         "selector": f"{PIPELINE_LABEL}={seen.name}",
-        "keyPrefix": seen.key_prefix,
-        "rate": seen.rate,
+        "keyPrefix": seen.synced.prefix,
+        "rate": seen.synced.rate,
         "settings": _settings(seen, before),
         "conditions": as_conditions(
             _findings(seen), generation=seen.generation, before=before.get("conditions"), now=now
         ),
     }
-    if seen.looked is not None:
-        status["paused"] = any(pause.worker is None for pause in seen.looked.pauses)
-        status["pausedBy"] = [_pause(pause) for pause in seen.looked.pauses[:MOST_PAUSES]]
+    if seen.synced.looked is not None:
+        status["paused"] = any(pause.worker is None for pause in seen.synced.looked.pauses)
+        status["pausedBy"] = [_pause(pause) for pause in seen.synced.looked.pauses[:MOST_PAUSES]]
     else:
         status["paused"], status["pausedBy"] = before.get("paused"), before.get("pausedBy")
     return {key: value for key, value in status.items() if value is not None}
@@ -106,7 +85,7 @@ def _findings(seen: Seen) -> list[Finding]:
     return [
         _ready(seen, workers, paused),
         seen.spec,
-        seen.settings,
+        seen.synced.finding,
         workers,
         paused,
         _drained(seen, paused),
@@ -116,14 +95,14 @@ def _findings(seen: Seen) -> list[Finding]:
 def _ready(seen: Seen, workers: Finding, paused: Finding) -> Finding:
     if seen.is_deleting:
         return Finding(Type.READY, False, Reason.DELETING, "It is being deleted.")
-    for part in (seen.spec, seen.settings, workers):
+    for part in (seen.spec, seen.synced.finding, workers):
         if part.status is not True:
             return Finding(Type.READY, False, part.reason, part.message)
     if paused.status:
         return Finding(Type.READY, True, paused.reason, f"{workers.message} {paused.message}")
-    reason = seen.settings.reason if seen.settings.reason != Reason.SYNCED else workers.reason
-    said = seen.settings.message if seen.settings.reason != Reason.SYNCED else workers.message
-    return Finding(Type.READY, True, reason, said)
+    settings = seen.synced.finding
+    told = workers if settings.reason == Reason.SYNCED else settings
+    return Finding(Type.READY, True, told.reason, told.message)
 
 
 def _workers(seen: Seen) -> Finding:
@@ -164,15 +143,15 @@ def _pod_conditions(pods: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
 
 
 def _paused(seen: Seen) -> Finding:
-    if seen.looked is None:
+    if seen.synced.looked is None:
         message = "Redis could not be asked; a pause that is in force stays so."
         return Finding(Type.PAUSED, None, Reason.UNKNOWN, message)
-    for pause in seen.looked.pauses:
+    for pause in seen.synced.looked.pauses:
         if pause.worker is None:
             return Finding(
                 Type.PAUSED, True, _PAUSED_BY.get(pause.source, Reason.UNKNOWN), _by(pause)
             )
-    return Finding(Type.PAUSED, False, Reason.NOT_PAUSED, "Jobs are claimed.")
+    return Finding(Type.PAUSED, False, Reason.NOT_PAUSED, "No pause is in force.")
 
 
 _PAUSED_BY = {
@@ -190,11 +169,11 @@ def _by(pause: PauseInfo) -> str:
 
 
 def _drained(seen: Seen, paused: Finding) -> Finding:
-    if seen.looked is None:
+    if seen.synced.looked is None:
         return Finding(Type.DRAINED, None, Reason.UNKNOWN, "Redis could not be asked.")
-    running = seen.looked.running
+    running = seen.synced.looked.running
     if not paused.status and not seen.is_deleting:
-        message = "Jobs are claimed, for it is not paused."
+        message = "It is not paused, so jobs are claimed."
         return Finding(Type.DRAINED, False, Reason.CLAIMING, message)
     if running:
         message = f"{running} job{'s' * (running != 1)} still run{'s' * (running == 1)}."
@@ -203,18 +182,18 @@ def _drained(seen: Seen, paused: Finding) -> Finding:
 
 
 def _settings(seen: Seen, before: Mapping[str, Any]) -> dict[str, Any] | None:
-    old, place = before.get("settings") or {}, seen.place
+    old, place = before.get("settings") or {}, seen.synced.place
     in_force = {
-        "generation": seen.settings_generation,
+        "generation": seen.synced.generation,
         "secretName": place.secret.name if place else None,
         "secretKey": place.secret_key if place else None,
         "keyPrefix": place.prefix if place else None,
     }
-    if seen.settings_generation is None:
+    if seen.synced.generation is None:
         in_force = {name: old.get(name) for name in in_force}
     found = in_force | {
-        "workers": seen.looked.workers if seen.looked else None,
-        "acknowledgedWorkers": seen.looked.acknowledged if seen.looked else None,
+        "workers": seen.synced.looked.workers if seen.synced.looked else None,
+        "acknowledgedWorkers": seen.synced.looked.acknowledged if seen.synced.looked else None,
     }
     return {key: value for key, value in found.items() if value is not None} or None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flume import PauseInfo
 from flume.control import Applied, Write
 from flume.control import Seen as QueueSeen
 from flume.errors import (
@@ -17,7 +19,19 @@ from flume.manifest import Manifest
 from flume_operator.conditions import Finding, Reason, Type
 from flume_operator.moving import Place
 from flume_operator.objects import Pipeline
-from flume_operator.status import Looked
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What Redis says of a queue."""
+
+    pauses: Sequence[PauseInfo] = ()
+    workers: int = 0
+    """That are alive."""
+    acknowledged: int = 0
+    """Those among them that obey the settings in force."""
+    running: int = 0
+    """Jobs that run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ logger = logging.getLogger("flume_operator.workqueue")
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 120.0
-"""A Pipeline whose Redis came back is looked at two minutes later at the latest."""
+"""What the API server refused may be allowed by now: it is asked again two minutes later."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ def test_a_queue_that_was_left_is_free_and_its_jobs_are_counted(shop: Shop, old:
     wait_until(lambda: said(shop, "QueueLeft"), 10, what="the Event")
     [note] = said(shop, "QueueLeft")
     assert f"redis://127.0.0.1:{old.port}/0, key prefix flume" in note
-    assert "has 3 jobs left" in note
+    assert "3 jobs are left in it" in note
     assert (
         shop.settings("email")["uid"] == shop.namespace.get("pipeline", "email")["metadata"]["uid"]
     )

@@ -362,8 +362,3 @@ def test_someone_elses_object_of_the_same_name_is_told_apart() -> None:
     assert made.is_foreign(theirs, "email")
     assert not made.is_foreign(ours, "email")
     assert not made.is_foreign(without_labels, "email")  # repaired, as its owner is known
-
-
-def test_the_selector_as_text_is_the_selector() -> None:
-    """Autoscalers count the pods that status.selector names."""
-    assert made.selector_text("email") == "flume.dev/pipeline=email"

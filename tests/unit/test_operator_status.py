@@ -11,7 +11,10 @@ import pytest
 from flume import PauseInfo
 from flume.manifest.status import PipelineStatus
 from flume_operator.conditions import Finding, Reason, Type
-from flume_operator.status import Looked, Seen, change, make
+from flume_operator.moving import Place
+from flume_operator.objects import Key
+from flume_operator.status import Seen, change, make
+from flume_operator.synced import Looked, Synced
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC)
@@ -28,19 +31,28 @@ AVAILABLE = {
     },
 }
 
+SYNCED = Synced(
+    Finding(Type.SETTINGS_SYNCED, True, Reason.SYNCED, "synced"),
+    prefix="flume",
+    generation=7,
+    rate="1000/6s",
+    looked=Looked(workers=3, acknowledged=3, running=5),
+    place=Place(Key("shop", "flume-redis"), "url", "flume", "redis://:s3cret@redis:6379/0"),
+)
 WELL = Seen(
+    name="email",
     generation=7,
     spec=Finding(Type.SPEC_VALID, True, Reason.VALID, "valid"),
-    settings=Finding(Type.SETTINGS_SYNCED, True, Reason.SYNCED, "synced"),
-    settings_generation=7,
-    looked=Looked(workers=3, acknowledged=3, running=5),
+    synced=SYNCED,
     deployment=AVAILABLE,
     desired=3,
-    key_prefix="flume",
-    rate="1000/6s",
-    name="email",
 )
 SPEC_PAUSE = PauseInfo("spec", "spec.paused is true", "default/email", NOW, None)
+
+
+def well_but(**synced: Any) -> Seen:
+    """Return a Pipeline that works but for what Redis says."""
+    return replace(WELL, synced=replace(SYNCED, **synced))
 
 
 def condition(status: dict[str, Any], name: str) -> dict[str, Any]:
@@ -64,7 +76,14 @@ def test_a_pipeline_that_works_is_ready_and_says_how_many() -> None:
     assert status["observedGeneration"] == 7
     assert (status["replicas"], status["readyReplicas"], status["desiredReplicas"]) == (3, 3, 3)
     assert status["selector"] == "flume.dev/pipeline=email"
-    assert status["settings"] == {"generation": 7, "workers": 3, "acknowledgedWorkers": 3}
+    assert status["settings"] == {
+        "generation": 7,
+        "secretName": "flume-redis",
+        "secretKey": "url",
+        "keyPrefix": "flume",
+        "workers": 3,
+        "acknowledgedWorkers": 3,
+    }
     assert (status["paused"], status["pausedBy"]) == (False, [])
 
 
@@ -72,8 +91,8 @@ def test_a_pipeline_that_works_is_ready_and_says_how_many() -> None:
     "seen",
     [
         WELL,
-        replace(WELL, looked=None, deployment=None, rate=None),
-        replace(WELL, looked=Looked(pauses=[SPEC_PAUSE], running=1)),
+        replace(well_but(looked=None, rate=None), deployment=None),
+        well_but(looked=Looked(pauses=[SPEC_PAUSE], running=1)),
         replace(WELL, is_deleting=True, refused=(Reason.FORBIDDEN, "quota")),
     ],
 )
@@ -101,10 +120,12 @@ def test_the_time_of_a_transition_is_that_of_the_status() -> None:
 
 def test_without_redis_the_pause_that_was_seen_is_kept_and_called_unknown() -> None:
     """A Redis that is away is no resume."""
-    paused = make(replace(WELL, looked=Looked(pauses=[SPEC_PAUSE])), {}, NOW)
+    paused = make(well_but(looked=Looked(pauses=[SPEC_PAUSE])), {}, NOW)
     lost = Finding(Type.SETTINGS_SYNCED, False, Reason.REDIS_UNAVAILABLE, "down")
-    after = make(replace(WELL, looked=None, settings=lost), paused, LATER)
+    after = make(well_but(looked=None, finding=lost, generation=None, place=None), paused, LATER)
 
+    in_force = ("generation", "secretName", "secretKey", "keyPrefix")
+    assert after["settings"] == {name: paused["settings"][name] for name in in_force}
     assert after["paused"] is True
     assert [item["source"] for item in after["pausedBy"]] == ["spec"]
     assert condition(after, "Paused")["status"] == "Unknown"
@@ -122,7 +143,7 @@ def test_a_paused_pipeline_is_ready_and_says_who_paused_it() -> None:
     """A pause is a wish and no fault; and one wants to know whom to ask."""
     until = datetime(2026, 1, 2, 4, tzinfo=UTC)
     by_client = PauseInfo("client", "vendor down", "ada@laptop", NOW, until)
-    status = make(replace(WELL, looked=Looked(pauses=[by_client], running=2)), {}, NOW)
+    status = make(well_but(looked=Looked(pauses=[by_client], running=2)), {}, NOW)
 
     assert condition(status, "Ready")["status"] == "True"
     assert condition(status, "Paused")["reason"] == "PausedByClient"
@@ -134,7 +155,7 @@ def test_a_paused_pipeline_is_ready_and_says_who_paused_it() -> None:
 def test_a_pause_of_one_worker_does_not_pause_the_pipeline() -> None:
     """The others go on; but it is listed."""
     one = PauseInfo("worker:abc", "debugging", "ada", NOW, None)
-    status = make(replace(WELL, looked=Looked(pauses=[one])), {}, NOW)
+    status = make(well_but(looked=Looked(pauses=[one])), {}, NOW)
 
     assert status["paused"] is False
     assert status["pausedBy"][0]["source"] == "worker:abc"
@@ -143,7 +164,7 @@ def test_a_pause_of_one_worker_does_not_pause_the_pipeline() -> None:
 @pytest.mark.parametrize(("running", "drained"), [(1, "False"), (0, "True")])
 def test_a_paused_pipeline_is_drained_once_nothing_runs(running: int, drained: str) -> None:
     """`kubectl wait --for=condition=Drained` before a migration of a database."""
-    status = make(replace(WELL, looked=Looked(pauses=[SPEC_PAUSE], running=running)), {}, NOW)
+    status = make(well_but(looked=Looked(pauses=[SPEC_PAUSE], running=running)), {}, NOW)
 
     assert condition(status, "Drained")["status"] == drained
 
@@ -190,6 +211,6 @@ def test_workers_that_do_not_get_ready_say_where_to_look() -> None:
 def test_what_is_no_longer_so_is_taken_out() -> None:
     """A merge patch leaves what it does not name: a limit that was removed would stay for ever."""
     before = make(WELL, {}, NOW)
-    after = make(replace(WELL, rate=None), before, LATER)
+    after = make(well_but(rate=None), before, LATER)
 
     assert change(before, after) == {"rate": None}
