@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 AWAY_SECONDS = 3 * controls.TIMEOUT_S
 LONG_AWAY_SECONDS = 300.0
-BACK_SECONDS = controls.LONGEST_WAIT_S + 10.0
+BACK_SECONDS = controls.LONGEST_WAIT_S + 20.0
 """Until a Redis that is back is tried again, a look, and the time of a slow machine."""
 OTHERS_SECONDS = 3.0
 """For the Pipelines of another Redis: less than one call that is not answered takes."""
@@ -130,3 +130,33 @@ def test_what_was_flushed_comes_back(ward: Shop, ill: Server) -> None:
 
     await_in_force(ward, "email", 10)
     assert workers(ward) == before
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_password_that_changes_is_followed_and_a_wrong_one_named(ward: Shop, ill: Server) -> None:
+    """Rotating it must need no restart of anything, and a typo must cost no worker."""
+    user = ("ACL", "SETUSER", "flume", "on", "~*", "&*", "+@all", "resetpass")
+
+    def address(password: str) -> str:
+        return f"redis://flume:{password}@127.0.0.1:{ill.port}/0"
+
+    ill.call(*user, ">before")
+    ward.make_secret("ill", address("before"))
+    pipeline(ward, "email")
+    before = workers(ward)
+    ill.call(*user, ">after")
+    ill.call("CLIENT", "KILL", "USER", "flume")
+    ward.patch("email", '{"maxDemand": 11, "paused": true}')
+    ward.await_reason("email", "SettingsSynced", "RedisRefused")
+    ward.make_secret("ill", address("mistyped"))
+    ward.patch("email", '{"maxDemand": 12}')
+    wait_until(lambda: ward.status("email")["observedGeneration"] == 3, 30, what="the edit")
+    status, reason, said = ward.condition("email", "SettingsSynced")
+    ward.make_secret("ill", address("after"))
+
+    await_in_force(ward, "email", 12)
+    assert (status, reason) == ("False", "RedisRefused")
+    assert "Secret ill" in said
+    assert workers(ward) == before
+    shown = ward.namespace.kubectl("get", "pipelines,events", "-o", "yaml")
+    assert not [word for word in ("before@", "mistyped", "after@") if word in shown]
