@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support.chart import Manifest, of_kind, render
-from tests.support.missing import require
+from tests.support.prometheus import promtool
 from tests.support.tables import names, rows
 from tools.tracked import ROOT
 
@@ -88,10 +87,3 @@ def test_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None:
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert {c["alertname"] for t in cases["tests"] for c in t["alert_rule_test"]} == alerts().keys()
-
-
-def promtool(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run promtool in a folder and return how it ended."""
-    require("promtool")
-    command = ["promtool", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
