@@ -39,7 +39,7 @@ def test_the_api_server_takes_all_that_the_chart_makes(namespace: Namespace, is_
 
 @pytest.mark.parametrize(
     "path",
-    ["minimal", "batch", "rate-limited", "autoscaling/pipeline.yaml", "autoscaling/hpa.yaml"],
+    ["minimal", "batch", "rate-limited", "autoscaling/hpa.yaml"],
 )
 def test_the_api_server_takes_the_examples(namespace: Namespace, path: str) -> None:
     """They are the first thing that somebody applies."""

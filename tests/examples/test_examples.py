@@ -79,7 +79,7 @@ def test_pipelines_that_share_a_limit_say_the_same_of_it() -> None:
 def test_autoscalers_scale_the_pipeline_by_metrics_that_exist() -> None:
     """A metric that is not there scales nothing, and no error says so."""
     folder = EXAMPLES / "autoscaling"
-    [pipeline] = load(folder / "pipeline.yaml")
+    [pipeline] = load(EXAMPLES / "email" / "pipeline.yaml")
     known = {name for table in rows("metrics", "name") for name in names(table["name"])}
     target = {
         "apiVersion": pipeline.api_version,
@@ -107,9 +107,9 @@ WELL = [condition(Type.READY, "True"), condition(Type.SPEC_VALID, "True")]
 UNREADY = condition(Type.READY, "False")
 
 
-def workers(reason: Reason) -> dict[str, str]:
-    """Return what is said of workers that are not there."""
-    return condition(Type.WORKERS_AVAILABLE, "False", reason.value)
+def workers(reason: Reason, status: str = "False") -> dict[str, str]:
+    """Return what is said of the workers."""
+    return condition(Type.WORKERS_AVAILABLE, status, reason.value)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,9 @@ def workers(reason: Reason) -> dict[str, str]:
         ({"conditions": [UNREADY, workers(Reason.NOT_DEPLOYED)]}, "Progressing"),
         ({"conditions": [UNREADY, workers(Reason.SCALED_TO_ZERO)]}, "Suspended"),
         ({"conditions": [UNREADY, workers(Reason.NOT_PROGRESSING)]}, "Degraded"),
+        ({"conditions": [*WELL, workers(Reason.AVAILABLE, "True")]}, "Healthy"),
+        ({"conditions": [*WELL, workers(Reason.UPDATING, "True")]}, "Progressing"),
+        ({"conditions": [*WELL, workers(Reason.NOT_PROGRESSING, "True")]}, "Degraded"),
         ({"conditions": [UNREADY, workers(Reason.PODS_REFUSED)]}, "Degraded"),
     ],
 )
