@@ -17,7 +17,6 @@ from flume.manifest import load
 from flume_operator.conditions import Reason, Type
 from tests.support.command_line import flume
 from tests.support.servers import Server
-from tests.support.tables import names, rows
 from tools.chart import CHART, values
 from tools.tracked import ROOT
 
@@ -74,23 +73,6 @@ def test_pipelines_that_share_a_limit_say_the_same_of_it() -> None:
 
     assert first.spec.rate_limit is not None
     assert first.spec.rate_limit == second.spec.rate_limit
-
-
-def test_autoscalers_scale_the_pipeline_by_metrics_that_exist() -> None:
-    """A metric that is not there scales nothing, and no error says so."""
-    folder = EXAMPLES / "autoscaling"
-    [pipeline] = load(EXAMPLES / "email" / "pipeline.yaml")
-    known = {name for table in rows("metrics", "name") for name in names(table["name"])}
-    target = {
-        "apiVersion": pipeline.api_version,
-        "kind": pipeline.kind,
-        "name": pipeline.metadata.name,
-    }
-    for name in ("hpa.yaml", "keda.yaml"):
-        text = (folder / name).read_text("utf-8")
-        assert yaml.safe_load(text)["spec"]["scaleTargetRef"] == target
-        assert set(re.findall(r"flume_\w+", text)) <= known
-        assert set(re.findall(r'\bqueue(?:="|: )(\w+)', text)) == {pipeline.spec.queue}
 
 
 # ---- Argo CD ----
