@@ -129,6 +129,23 @@ def test_a_rollout_loses_no_job_and_runs_none_twice(
 
 
 @pytest.mark.usefixtures("operator")
+def test_a_wrong_image_is_said_while_workers_of_the_one_before_go_on(
+    restricted: Shop, client: Client, app_image: str
+) -> None:
+    """Whoever mistyped it sees a Pipeline whose jobs run, and would look no further."""
+    restricted.pipeline("email", image=app_image)
+    restricted.await_reason("email", "Ready", "Available", 60)
+    restricted.patch("email", '{"image": "example.invalid/app:1"}')
+    restricted.await_reason("email", "Ready", "Updating")
+    client.enqueue(restricted.queue("email"), "quick")
+    wait_until(lambda: completed(client, restricted) == 1, 10, what="a job's end")
+
+    status, reason, message = restricted.condition("email", "Ready")
+    assert (status, reason) == ("True", "Updating")
+    assert "1 of 1 worker ready. 1 with the image and settings before." in message
+
+
+@pytest.mark.usefixtures("operator")
 def test_live_fields_change_on_pods_that_stay(
     restricted: Shop, client: Client, app_image: str
 ) -> None:
