@@ -12,6 +12,7 @@ def test_the_waits_of_the_watch_never_end_and_begin_anew_each_time() -> None:
     backoffs = Backoffs()
     first, second = list(islice(backoffs, 1000)), list(islice(backoffs, 1000))
 
+    assert len(first) == 1000
     assert first == second
     assert first[0] < 1
     assert max(first) < 10
