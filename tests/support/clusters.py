@@ -14,12 +14,14 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pytest_kubernetes.options import ClusterOptions
 
+from tests.support.looking import PATHS, Eyes, UnseenError
 from tests.support.processes import REPOSITORY
 from tests.support.programs import call
 from tests.support.waiting import wait_until
@@ -73,6 +75,16 @@ class Cluster:
         except RuntimeError as error:
             raise RefusedError(str(error).strip()) from None
 
+    @cached_property
+    def eyes(self) -> Eyes:
+        """For what is looked at again and again."""
+        return Eyes(self.kubeconfig)
+
+    def close(self) -> None:
+        """Close what it has opened."""
+        if "eyes" in vars(self):
+            self.eyes.close()
+
     def load_images(self, *images: str) -> None:
         """Copy images from the Docker engine into the node; use pull policy IfNotPresent."""
         call("kind", "load", "docker-image", *images, "--name", self.name, timeout=LOAD_SECONDS)
@@ -115,8 +127,25 @@ class Namespace:
         finally:
             file.unlink()
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return an object of a kind in ``looking.PATHS``; None where there is none.
+
+        Raises:
+            RefusedError: If the API server does not say.
+        """
+        try:
+            return self.cluster.eyes.find(kind, self.name, name)
+        except UnseenError as error:
+            raise RefusedError(str(error)) from None
+
     def get(self, *what: str) -> dict[str, Any]:
-        """Return an object, such as ``get("pipeline", "email")``, or a list of them."""
+        """Return an object, such as ``get("pipeline", "email")``, or a list of them.
+
+        Raises:
+            RefusedError: If there is none.
+        """
+        if len(what) == 2 and what[0] in PATHS and (seen := self.find(*what)) is not None:
+            return seen
         found = json.loads(self.kubectl("get", *what, "--output", "json"))
         assert isinstance(found, dict)
         return found
@@ -138,10 +167,12 @@ def running_cluster(manager: Any, folder: Path, *, name: str) -> Iterator[Cluste
         kubeconfig_path=folder / "kubeconfig",
         cluster_timeout=int(START_SECONDS),
     )
+    made = Cluster(manager, name)
     try:
         _create(manager, options)
-        yield _with_pipelines(Cluster(manager, name))
+        yield _with_pipelines(made)
     finally:
+        made.close()
         manager.delete()
 
 
@@ -152,7 +183,11 @@ def borrowed_cluster(manager: Any, kubeconfig: Path, folder: Path) -> Iterator[C
     shutil.copyfile(kubeconfig, copy)
     manager.create(ClusterOptions(kubeconfig_path=copy))
     context = str(manager.kubectl(["config", "current-context"], as_dict=False)).strip()
-    yield _with_pipelines(Cluster(manager, context.removeprefix("kind-")))
+    found = Cluster(manager, context.removeprefix("kind-"))
+    try:
+        yield _with_pipelines(found)
+    finally:
+        found.close()
 
 
 def kind_config(name: str) -> dict[str, Any]:

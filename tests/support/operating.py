@@ -115,9 +115,9 @@ class Shop:
         flat = self.server.call("HGETALL", f"flume:{{{self.queue(name)}}}:settings")
         return {key.decode(): value.decode() for key, value in flat.items()}
 
-    def has(self, *what: str) -> bool:
+    def has(self, kind: str, name: str) -> bool:
         """Whether an object is there."""
-        return bool(self.namespace.kubectl("get", *what, "--ignore-not-found", "-o", "name"))
+        return self.namespace.find(kind, name) is not None
 
 
 def metric(process: Process, name: str) -> float:
