@@ -128,20 +128,19 @@ def metric(process: Process, name: str) -> float:
 def is_brought_about(shop: Shop, name: str, max_demand: int) -> Callable[[], bool]:
     """Return whether a Pipeline's settings, file, Deployment and status are those of its spec."""
 
-    what = [f"{kind}/{name}" for kind in ("pipeline", "configmap", "deployment", "pdb")]
-
     def is_so() -> bool:
-        found = shop.namespace.get(*what, "--ignore-not-found").get("items", [])
-        if len(found) < len(what):
+        found = shop.namespace.find("pipeline", name)
+        config_map = shop.namespace.find("configmap", name)
+        if not (found and config_map and shop.has("deployment", name) and shop.has("pdb", name)):
             return False
-        generation, status = found[0]["metadata"]["generation"], found[0].get("status", {})
+        generation, status = found["metadata"]["generation"], found.get("status", {})
         record = shop.settings(name)
         return (
             json.loads(record.get("json", "{}")).get("max_demand") == max_demand
-            and record["uid"] == found[0]["metadata"]["uid"]
-            and f"maxDemand: {max_demand}" in found[1]["data"]["pipeline.yaml"]
+            and record["uid"] == found["metadata"]["uid"]
+            and f"maxDemand: {max_demand}" in config_map["data"]["pipeline.yaml"]
             and status.get("observedGeneration") == generation
-            and status["settings"]["generation"] == generation
+            and status.get("settings", {}).get("generation") == generation
         )
 
     return is_so
