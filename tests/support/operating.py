@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clusters import Cluster, Namespace, RefusedError
+from tests.support.looking import PATHS
 from tests.support.probing import probe_of, total
 from tests.support.processes import REPOSITORY, Process, running
 from tests.support.programs import call
@@ -115,9 +116,11 @@ class Shop:
         flat = self.server.call("HGETALL", f"flume:{{{self.queue(name)}}}:settings")
         return {key.decode(): value.decode() for key, value in flat.items()}
 
-    def has(self, kind: str, name: str) -> bool:
-        """Whether an object is there."""
-        return self.namespace.find(kind, name) is not None
+    def has(self, *what: str) -> bool:
+        """Whether an object is there, or one of those that kubectl would list."""
+        if len(what) == 2 and what[0] in PATHS:
+            return self.namespace.find(*what) is not None
+        return bool(self.namespace.kubectl("get", *what, "--ignore-not-found", "-o", "name"))
 
 
 def metric(process: Process, name: str) -> float:
