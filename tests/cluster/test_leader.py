@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ async def test_a_lease_that_is_taken_by_force_ends_the_term_at_once(
         await wait_until_async(lambda: candidate.terms == 2)
         again_s = steady() - before
 
-    assert took_s < TIMES.term_s
+    assert took_s < TIMES.term_s - 2 * TIMES.renew_s  # what is left of the term without a look
     assert again_s >= TIMES.duration_s
 
 
@@ -223,9 +224,10 @@ async def test_a_missing_right_is_named_and_waited_for(
             await wait_until_async(lambda: not candidate.leader.check()[0])
             word = candidate.leader.check()[1]
             verbs = ("--verb=get,create,update", "--resource=leases.coordination.k8s.io")
-            namespace.kubectl("create", "role", "lease", *verbs)
+            ask = partial(asyncio.to_thread, namespace.kubectl)  # it tries again meanwhile
+            await ask("create", "role", "lease", *verbs)
             whose = f"--serviceaccount={namespace.name}:default"
-            namespace.kubectl("create", "rolebinding", "lease", "--role=lease", whose)
+            await ask("create", "rolebinding", "lease", "--role=lease", whose)
             await wait_until_async(lambda: candidate.is_at_work)
             well = candidate.leader.check()
 

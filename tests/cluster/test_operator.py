@@ -121,9 +121,10 @@ def test_replicas_follow_the_pipeline_and_what_was_scaled_by_hand_goes_back(shop
 def test_settings_that_redis_lost_are_written_again(shop: Shop) -> None:
     """A Redis that was flushed would leave workers without a limit."""
     made(shop)
-    shop.server.call("DEL", f"flume:{{{shop.queue('email')}}}:settings")
+    for _ in range(3):  # the first may be found by a pass that the new Deployment has brought
+        shop.server.call("DEL", f"flume:{{{shop.queue('email')}}}:settings")
 
-    wait_until(lambda: bool(shop.settings("email")), REPAIR_SECONDS, what="the settings")
+        wait_until(lambda: bool(shop.settings("email")), REPAIR_SECONDS, what="the settings")
 
 
 def test_a_spec_that_only_the_api_server_can_judge_is_refused_in_its_words(shop: Shop) -> None:
@@ -179,9 +180,8 @@ def test_a_pipeline_made_anew_at_once_under_its_name_works(shop: Shop) -> None:
     uid = shop.namespace.get("pipeline", "email")["metadata"]["uid"]
 
     def is_its_own() -> bool:
-        if not shop.has("deployment", "email"):
-            return False
-        owners = shop.namespace.get("deployment", "email")["metadata"]["ownerReferences"]
+        found = shop.namespace.find("deployment", "email")  # the first one's may go at any moment
+        owners = found["metadata"]["ownerReferences"] if found else []
         return [owner["uid"] for owner in owners] == [uid]
 
     wait_until(is_its_own, 30, what="a Deployment of its own")

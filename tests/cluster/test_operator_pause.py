@@ -19,6 +19,7 @@ import pytest
 from flume import Client
 from flume.control import Control, Owner
 from flume.manifest import Manifest, check
+from tests.support.clusters import RefusedError
 from tests.support.operating import Shop, manifest
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
@@ -111,6 +112,29 @@ def test_a_pause_binds_while_a_reconcile_of_the_same_pipeline_hangs(shop: Shop) 
     assert took < 1
     shop.await_reason("email", "Paused", "PausedBySpec", 60)
     assert pauses(shop, "email") == {b"spec"}
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_pipeline_that_is_applied_paused_is_so_before_it_has_a_pod(shop: Shop) -> None:
+    """It must not run a single job: so the pause comes before everything that workers need."""
+    numbers = itertools.count()
+    with Hole(shop).dug() as hole:
+
+        def is_dug() -> bool:  # the API server hears of webhooks a moment later
+            probe = ("create", "configmap", f"probe-{next(numbers)}", "--dry-run=server")
+            with contextlib.suppress(RefusedError):
+                shop.namespace.kubectl(*probe, "--request-timeout=1s")
+            return bool(hole.taken)
+
+        wait_until(is_dug, 20, what="a ConfigMap that hangs")
+        shop.pipeline("email", paused=True)
+        wait_until(lambda: pauses(shop, "email") == {b"spec"}, 5, what="the pause")
+        assert not shop.has("configmap", "email")
+        assert not shop.has("deployment", "email")
+
+    shop.await_reason("email", "Paused", "PausedBySpec", 60)
+    shop.patch("email", '{"paused": false}')
+    shop.await_reason("email", "Paused", "NotPaused")
 
 
 @pytest.mark.usefixtures("operator")

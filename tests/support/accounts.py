@@ -31,6 +31,8 @@ class Account:
     def __init__(self, shop: Shop, file: Path) -> None:
         self._shop = shop
         self.file = file
+        self.way = ""
+        """URL of a proxy in front of the API server; empty: the cluster's own."""
 
     def allow(self, *, without: tuple[str, ...] = ()) -> None:
         """Give it the operator's rights without some, such as ``"patch deployments"``."""
@@ -56,6 +58,8 @@ class Account:
             namespace.kubectl(*binding, f"--serviceaccount={who}")
         token = namespace.kubectl("create", "token", "operator").strip()
         config = yaml.safe_load(namespace.cluster.kubeconfig.read_text(encoding="utf-8"))
+        for each in config["clusters"] if self.way else ():
+            each["cluster"]["server"] = self.way
         config["users"] = [
             {"name": user["name"], "user": {"token": token}} for user in config["users"]
         ]
