@@ -20,10 +20,10 @@ COMPILE := uv pip compile pyproject.toml --all-extras --group dev --universal --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo cluster cluster-down test test-fast test-cluster soak check format format-check lint types imports sizes links \
-	lock-check generated generate bench lock clean
+	lock-check generated generate bench bench-cluster lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- run ----
 
@@ -38,6 +38,9 @@ cluster-down: ## delete that cluster
 
 bench: $(READY) ## measure against a yardstick and other libraries (FIGURES=drain for a part)
 	@$(BIN)/python -m benchmarks $(FIGURES)
+
+bench-cluster: $(READY) ## measure on a kind cluster (FIGURES=pause for a part; Docker, kind, helm, kwok)
+	@$(BIN)/python -m benchmarks.cluster $(FIGURES)
 
 # ---- test ----
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Detail = float | str | bool | None
@@ -208,7 +208,7 @@ SPECS = (
 )
 
 
-def chosen(starts: Iterable[str]) -> list[Spec]:
+def chosen(starts: Iterable[str], specs: Sequence[Spec] = SPECS) -> list[Spec]:
     """Return the figures whose names start with one of `starts`; all for none.
 
     Raises:
@@ -216,7 +216,7 @@ def chosen(starts: Iterable[str]) -> list[Spec]:
     """
     wanted = [start for start in starts if start]
     for start in wanted:
-        if not any(spec.name.startswith(start) for spec in SPECS):
-            names = ", ".join(spec.name for spec in SPECS)
+        if not any(spec.name.startswith(start) for spec in specs):
+            names = ", ".join(spec.name for spec in specs)
             raise UnknownFigureError(f"no figure's name starts with {start!r}; they are: {names}")
-    return [spec for spec in SPECS if not wanted or spec.name.startswith(tuple(wanted))]
+    return [spec for spec in specs if not wanted or spec.name.startswith(tuple(wanted))]

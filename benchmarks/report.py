@@ -16,6 +16,7 @@ from benchmarks.figures import Figure
 from benchmarks.flume_side import CONCURRENCY, MAX_DEMAND
 from benchmarks.machine import Machine
 from benchmarks.race import Drain
+from benchmarks.tables import figures_table, table, verdict
 
 TEXT = """\
 # Performance
@@ -24,6 +25,8 @@ TEXT = """\
 
 All figures are of one run on one machine, the server and the worker on the same cores.
 Absolute rates move with the machine: compare ratios, and run it yourself.
+[Performance on a cluster](performance-cluster.md) has the figures of the operator and of worker \
+pods.
 
 ```console
 $ make bench                  # everything, about five minutes
@@ -115,8 +118,8 @@ def page(run: Run) -> str:
     """Return the page."""
     long = run.long_queue
     return TEXT.format(
-        figures=_figures(run.figures),
-        verdict=_verdict(run.figures),
+        figures=figures_table(run.figures),
+        verdict=verdict(run.figures),
         drains=_drains(run.rounds),
         max_demand=MAX_DEMAND,
         concurrency=CONCURRENCY,
@@ -130,31 +133,6 @@ def page(run: Run) -> str:
         spread=_spread(run.rounds),
         machine=_machine(run.machine, run.server),
     )
-
-
-def _figures(figures: Iterable[Figure]) -> str:
-    rows = [
-        (
-            f"`{figure.spec.name}`",
-            figure.shown,
-            str(figure.spec.bound),
-            "yes" if figure.is_met else "**no**",
-            figure.spec.meaning,
-        )
-        for figure in figures
-    ]
-    return _table(("figure", "value", "line", "met", "what it is"), rows, numbers={1, 2})
-
-
-def _verdict(figures: Iterable[Figure]) -> str:
-    missed = [figure for figure in figures if not figure.is_met]
-    if not missed:
-        return "Every line was met in this run."
-    losses = [
-        f"- `{figure.spec.name}` is {figure.shown}; its line is {figure.spec.bound}."
-        for figure in missed
-    ]
-    return "\n".join([f"**Missed in this run: {len(missed)}.**", "", *losses])
 
 
 def _drains(rounds: Rounds) -> str:
@@ -171,7 +149,7 @@ def _drains(rounds: Rounds) -> str:
         row("Flume, sync handler", rounds.flume_sync, SYNC_JOBS),
     ]
     head = ("jobs a second", "jobs", *numbered, "median", "run twice")
-    return _table(head, rows, numbers=set(range(1, len(head))))
+    return table(head, rows, numbers=set(range(1, len(head))))
 
 
 def _rivals(run: Run) -> str:
@@ -198,7 +176,7 @@ def _rivals(run: Run) -> str:
         for result in sorted(run.rivals.results, key=lambda rival: -rival.drain_per_s)
     ]
     head = ("", "version", "drained/s", "Flume is × as fast", "jobs", "run twice", "enqueued/s")
-    return _table(head, [ours, *theirs], numbers={2, 3, 4, 5, 6})
+    return table(head, [ours, *theirs], numbers={2, 3, 4, 5, 6})
 
 
 def _unavailable(rivals: Rivals) -> str:
@@ -212,7 +190,7 @@ def _settings(rivals: Rivals) -> str:
     parts = []
     for result in sorted(rivals.results, key=lambda rival: rival.name):
         rows = [(f"`{s.name}`", f"`{s.value}`", s.why) for s in result.settings]
-        parts.append(f"#### {result.name}\n\n{_table(('setting', 'value', 'why'), rows)}")
+        parts.append(f"#### {result.name}\n\n{table(('setting', 'value', 'why'), rows)}")
     return "\n\n".join(parts)
 
 
@@ -225,7 +203,7 @@ def _machine(machine: Machine, server: str) -> str:
         ("Python", machine.python),
         *machine.libraries.items(),
     ]
-    return _table(("what", "which"), rows)
+    return table(("what", "which"), rows)
 
 
 def _spread(rounds: Rounds) -> str:
@@ -242,12 +220,3 @@ def _rate(per_second: float) -> str:
     """Return a rate with three digits that count."""
     digits = max(0, len(f"{per_second:.0f}") - 3)
     return f"{round(per_second, -digits):,.0f}"
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()
-) -> str:
-    right = set(numbers)
-    rule = ["---:" if column in right else "---" for column in range(len(head))]
-    cells = [head, rule, *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)

@@ -27,11 +27,14 @@ class Server:
 
     url: str
     version: str
+    port: int
 
 
 @contextlib.contextmanager
-def embedded_valkey(folder: Path) -> Iterator[Server]:
+def embedded_valkey(folder: Path, *, is_open: bool = False) -> Iterator[Server]:
     """Start Valkey without persistence; it is stopped when the block ends.
+
+    It listens on the loopback interface, or on all where ``is_open``: pods do not reach the first.
 
     The package's own class is not used because a killed benchmark would leave
     its server running; ours dies with the process that started it.
@@ -40,7 +43,9 @@ def embedded_valkey(folder: Path) -> Iterator[Server]:
     log = folder / "valkey.log"
     command = [
         str(get_binary_path()),
-        *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)),
+        *("--port", str(port), "--dir", str(folder)),
+        *("--bind", "0.0.0.0" if is_open else "127.0.0.1"),
+        *("--protected-mode", "no" if is_open else "yes"),
         *("--save", "", "--appendonly", "no"),  # the disk of the machine is not the subject
     ]
     with running(command, log=log) as process:
@@ -51,7 +56,7 @@ def embedded_valkey(folder: Path) -> Iterator[Server]:
             redis.ping()
             check_alive(process, log)
             version = redis.info("server")["valkey_version"]
-        yield Server(url, f"Valkey {version}")
+        yield Server(url, f"Valkey {version}", port)
 
 
 def _free_port() -> int:

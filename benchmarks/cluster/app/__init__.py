@@ -1,0 +1,1 @@
+"""The app in the worker pods of the benchmark."""
