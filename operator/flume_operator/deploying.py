@@ -13,6 +13,8 @@ from flume_operator.children import is_foreign
 from flume_operator.errors import ConflictError, MissingError
 from flume_operator.objects import Child, Key, digest, read_child
 
+DEFAULT_REPLICAS = 1
+"""Of a Deployment that is made without."""
 _KUBECTL = "kubectl"
 """How the managers of people begin: what they scaled by hand is drift, and not an autoscaler's."""
 
@@ -97,8 +99,9 @@ class Deployer:
 
     async def _deployment(self, key: Key, body: Mapping[str, Any], replicas: int) -> None:
         if not self._is_done(key, body):
-            if await self._there(key, body):
-                # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them.
+            if await self._there(key, body) or replicas == DEFAULT_REPLICAS:
+                # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them; a new Deployment
+                # has the default, which is nobody's until somebody wants another number.
                 self._note(key, body, await self._api.apply(body))
             else:
                 # With replicas, or there would be one pod before there are none; SCALE_MANAGER

@@ -84,7 +84,7 @@ class Listener:
                 self._cache.drop_child(child)
         else:
             known = self._cache.put_child(child)
-            if known is not None and known.body["resourceVersion"] == child.body["resourceVersion"]:
+            if known is not None and not _is_news(child, known):
                 return
         self._wake(child.owner, False)
 
@@ -96,6 +96,16 @@ class Listener:
 
 def _is_same(one: Pipeline, other: Pipeline) -> bool:
     return one.resource_version == other.resource_version
+
+
+def _is_news(child: Child, known: Child) -> bool:
+    """Whether a pass over the Pipeline could find anything to do.
+
+    Most versions of a child are of its status, and of these only a Deployment's is reported.
+    """
+    if child.body["resourceVersion"] == known.body["resourceVersion"]:
+        return False
+    return child.kind == "Deployment" or child.digest != known.digest
 
 
 def _wishes(pipeline: Pipeline) -> tuple[int, int | None]:

@@ -28,6 +28,7 @@ from flume_operator.errors import (
     MissingError,
     RefusedError,
 )
+from flume_operator.looks import SOON_S, Looks
 from flume_operator.objects import Key, Pipeline, read_pipeline
 from flume_operator.options import Options
 from flume_operator.settings_sync import SettingsSync
@@ -37,14 +38,10 @@ from flume_operator.telling import Told, told
 
 logger = logging.getLogger("flume_operator.reconcile")
 
-SOON_S = 1.0
-"""Until the next look while workers start, stop or have not yet acknowledged their settings."""
 NO_DELIVERY = (
     "Nothing was changed, and no pods are made for it: the workers of this version cannot send "
     "jobs to an app (delivery.http) yet. Name the modules of handlers in spec.modules instead."
 )
-LOOKS_A_SECOND = 20.0
-"""At rest, over all Pipelines: with more of them each is looked at less often."""
 
 
 @dataclass(slots=True)
@@ -106,7 +103,7 @@ class Reconciler:
         self._deletion = deletion
         self._tell = tell
         self._now = now
-        self._rng = rng or Random()
+        self._looks = Looks(options.look_s, rng=rng)
         self._prepared: dict[Key, _Prepared] = {}
 
     async def reconcile(self, key: Key) -> float | None:
@@ -120,6 +117,7 @@ class Reconciler:
             self._prepared.pop(key, None)
             self._deployer.forget(key)
             self._settings.forget(key)
+            self._looks.forget(key)
             return None
         prepared = self._prepare(pipeline)
         if pipeline.deleted_ms is not None:
@@ -134,10 +132,10 @@ class Reconciler:
         if unmarked is not None and result.failure is None:
             _refuse(result, unmarked)
         seen = self._seen(pipeline, prepared, result)
-        await self._report(pipeline, seen)
+        has_changed = await self._report(pipeline, seen)
         if result.failure is not None:
             raise result.failure
-        return self._next(seen)
+        return self._next(key, seen, has_changed=has_changed)
 
     async def _end(self, pipeline: Pipeline, prepared: _Prepared) -> float | None:
         """Bring one nearer to its end that is deleted and kept by a finalizer."""
@@ -238,29 +236,29 @@ class Reconciler:
             is_deleting=pipeline.deleted_ms is not None,
         )
 
-    async def _report(self, pipeline: Pipeline, seen: Seen) -> None:
-        """Write the status where it differs."""
+    async def _report(self, pipeline: Pipeline, seen: Seen) -> bool:
+        """Write the status where it differs, and return whether it does."""
         made = status.make(seen, pipeline.status, self._now())
         patch = status.change(pipeline.status, made)
         if patch is None:
-            return
+            return False
         # With the uid, one that was made anew under this name meanwhile is not touched.
         body = {"metadata": {"uid": pipeline.uid}, "status": patch}
         try:
             answer = await self._api.merge_status(pipeline.key, body)
         except MissingError:  # deleted meanwhile
-            return
+            return True
         self._cache.put(read_pipeline(answer))
         for item in told(pipeline.status, made):
             self._tell(pipeline, item)
+        return True
 
-    def _next(self, seen: Seen) -> float:
+    def _next(self, key: Key, seen: Seen, *, has_changed: bool) -> float:
         if seen.synced.again_s is not None:
             return seen.synced.again_s
-        if _is_moving(seen):
-            return SOON_S
-        rest = max(self._options.look_s, len(self._cache) / LOOKS_A_SECOND)
-        return rest * self._rng.uniform(0.8, 1.2)
+        return self._looks.next_s(
+            key, is_moving=_is_moving(seen), has_changed=has_changed, known=len(self._cache)
+        )
 
 
 def _refuse(result: _Result, error: ApiError) -> None:

@@ -127,6 +127,17 @@ def test_a_child_wakes_its_pipeline_and_keeps_a_digest_of_what_people_write() ->
     assert first.digest == scaled.digest != edited.digest
 
 
+def test_the_status_of_a_child_that_nothing_reports_wakes_nobody() -> None:
+    """A budget hears of each pod that comes and goes, and a pass then has nothing to do."""
+    ear = Ear()
+    kind = "PodDisruptionBudget"
+    ear.hear(deployment(1, template="a"), kind=kind)
+    ear.hear(deployment(2, template="a", replicas=3), kind=kind)
+    ear.hear(deployment(3, template="b"), kind=kind)
+
+    assert ear.woken == [(EMAIL, False)] * 2
+
+
 def test_what_is_not_ours_wakes_nobody() -> None:
     """Other objects may carry the label of who manages them."""
     foreign = deployment(1)
