@@ -30,4 +30,5 @@ def test_settings_shows_a_stricter_limit_of_another_pipeline(
     assert [" ".join(words) for words in row] == (
         ["500 in 1.5 s, key vendor in force: another pipeline's"] if is_mismatch else []
     )
+    assert ["dead_max_age_s", "2,592,000", "record"] in [line.split() for line in shown.lines]
     assert {one["id"]: one["limit"] for one in found["workers"]} == {"one": limit, "two": None}

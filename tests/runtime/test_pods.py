@@ -206,14 +206,21 @@ def test_a_mounted_manifest_is_followed_where_there_is_no_record(
         waiting = client.queue(QUEUE).counts().ready
         mount(tmp_path, "maxDemand: x")
         worker.wait_for_output("manifest_refused")
-        mount(tmp_path, "maxDemand: 8, maxCrashes: 5")
+        mount(
+            tmp_path, "maxDemand: 8, maxCrashes: 5, rateLimit: {count: 9, periodSeconds: 2}"
+        )
         wait_until(lambda: client.queue(QUEUE).counts().totals.get("completed") == 1)
 
     assert waiting == 1
     changed = [line["changed"] for line in lines_of(worker) if line["event"] == "settings_changed"]
     assert changed == [
         {"max_demand": [100, 7], "lease_s": [30.0, 50.0]},
-        {"max_demand": [7, 8], "lease_s": [50.0, 30.0], "paused": [True, False]},
+        {
+            "max_demand": [7, 8],
+            "lease_s": [50.0, 30.0],
+            "paused": [True, False],
+            "rate_limit": [None, {"count": 9, "period_s": 2, "key": None}],
+        },
     ]
     [refused] = [line for line in lines_of(worker) if line["event"] == "manifest_refused"]
     assert "maxDemand" in refused["reason"]

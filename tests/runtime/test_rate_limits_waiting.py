@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from flume.runtime.limiter import Place
 from tests.runtime.limited import PERIOD_S, Starts, fullest, limit
 from tests.runtime.working import QUEUE, Stage, named
 from tests.support.proxy import proxied
@@ -122,3 +123,22 @@ async def test_a_way_that_is_too_long_starts_nothing_says_so_and_does_not_spin(
     assert said.__dict__["took_ms"] >= 250
     assert said.__dict__["most_ms"] == 200
     assert fullest(starts.at) <= 20
+
+
+async def test_who_asks_again_keeps_its_place_while_tokens_go_back(solo: Stage) -> None:
+    """Told of later tokens each time, a busy worker would let those that it was told of lie."""
+    with Starts() as starts:
+        async with solo.working(named("a", starts.run), rate_limit=limit(40)) as worker:
+            await wait_until_async(lambda: starts.taken and starts.in_use() == 0)
+            limiter = worker._parts.limiter  # type: ignore[union-attr]
+            place = Place()
+            taken = await limiter.reserve(40)
+            waits = [(await limiter.reserve(40, place=place)).grant.wait_ms]
+            for _ in range(3):
+                limiter.give_back(taken, 1)
+                asked = await limiter.reserve(40, place=place)  # the other call is on its way
+                await limiter.refunded()
+                waits.append(asked.grant.wait_ms)
+
+    assert taken.left == 40
+    assert waits == sorted(waits, reverse=True)

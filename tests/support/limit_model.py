@@ -25,7 +25,7 @@ class Given:
     """Whether the window in which it lies is still looked at."""
 
 
-FORGOTTEN_MS = 600_000
+FORGOTTEN_MS = 10_000
 """How long a slack is kept that nobody needs any more."""
 STALE_MS = 5000
 """How long what a queue said keeps older generations of it out."""

@@ -190,9 +190,9 @@ def _shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case {"count": count, "period_s": period, "key": key}:
-            return f"{count:,} in {period:,g} s" + (f", key {key}" if key else "")
+            return f"{count:,} in {period:,.10g} s" + (f", key {key}" if key else "")
         case int() | float():
-            return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
+            return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
     return str(value)
 
 

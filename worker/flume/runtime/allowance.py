@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from flume.runtime.limiter import SPARE_S, START_S, Limiter, Tokens
+from flume.runtime.limiter import SPARE_S, START_S, Limiter, Place, Tokens
 
 
 class Allowance:
@@ -28,6 +28,7 @@ class Allowance:
     ) -> None:
         self._limiter = limiter
         self._spawn = spawn
+        self._place = Place()
         self._ahead: asyncio.Task[Tokens] | None = None
 
     @property
@@ -51,9 +52,9 @@ class Allowance:
                 or not self._limiter.is_usable(tokens, spare_s=SPARE_S)
             ):
                 self._give_back(tokens)
-                tokens = await self._limiter.reserve(want, step=step)
+                tokens = await self._reserve(want, step)
             if goes_on and not tokens.wait_s:  # where nothing is free nobody reserves ahead
-                self._ahead = self._spawn(self._limiter.reserve(want, step=step))
+                self._ahead = self._spawn(self._reserve(want, step))
             return tokens
         self._give_back(tokens)
         return None
@@ -72,6 +73,9 @@ class Allowance:
     async def drop(self) -> None:
         """Give back what was reserved for a claim that does not follow."""
         self._give_back(await self._taken_ahead())
+
+    def _reserve(self, want: int, step: int) -> Coroutine[Any, Any, Tokens]:
+        return self._limiter.reserve(want, step=step, place=self._place)
 
     def _give_back(self, tokens: Tokens | None) -> None:
         if tokens is not None and tokens.left > 0:

@@ -33,6 +33,9 @@ SPARE_S = 0.005
 """Of the time in which a token may start its job, what must be left before a claim."""
 START_S = 0.002
 """The same after the claim: a turn of the event loop."""
+LATE_WAIT_MS = 50
+"""First wait after tokens that came too late for any job, as after a stall of the machine; it
+doubles with each further time in a row."""
 END_S = 1.0
 """Longest wait for tokens that are given back while the worker stops."""
 
@@ -53,6 +56,22 @@ class Tokens(msgspec.Struct, eq=False):
     def wait_s(self) -> float:
         """After how long it is worthwhile to ask for more; 0: all that was asked for came."""
         return min(self.grant.wait_ms, LOOK_AGAIN_MS) / 1000
+
+
+class Place:
+    """Where a fetcher stands among those who wait: who asks again before its time keeps it.
+
+    A call that came from nowhere would be told of the next tokens, and those of the first one would
+    wait for nobody.
+    """
+
+    def __init__(self) -> None:
+        self.lane = Lane(secrets.token_hex(8), 0)
+
+    def next(self) -> Lane:
+        """Return the lane for the next call; the one before it has ended."""
+        self.lane = Lane(self.lane.name, self.lane.number + 1)
+        return self.lane
 
 
 class Limiter:
@@ -89,6 +108,7 @@ class Limiter:
         """What the last reserve was told; None where there is no limit."""
         self._said: InForce | None = None
         self._refusal = ""
+        self._late = 0  # times in a row that tokens came too late
         self._is_slow = False
 
     @property
@@ -104,15 +124,15 @@ class Limiter:
         self._limit_keys = commands.keys_of(self._keys, limit)
         self._own = commands.definition(limit, generation)
 
-    async def reserve(self, want: int, *, step: int = 1) -> Tokens:
-        """Take up to ``want`` tokens, in multiples of ``step``.
+    async def reserve(self, want: int, *, step: int = 1, place: Place | None = None) -> Tokens:
+        """Take up to ``want`` tokens, in multiples of ``step``, for who waits in ``place``.
 
         Where Redis refuses, such as for a key of the wrong type, that is said once, and none come.
         """
         keys = self._limit_keys
         if keys is None:  # there is no limit any more
             return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))
-        lane = self._take_lane()
+        lane = self._take_lane() if place is None else place.next()
         slack_ms = self._slack.ms
         command = commands.reserve(
             keys, self._keys.queue, lane, want, self._own, step=step, slack_ms=slack_ms
@@ -123,7 +143,8 @@ class Limiter:
         except ServerError as error:
             self._refused(error)
             return Tokens(0, 0.0, _REFUSED, keys)
-        self._lanes.append(lane)
+        if place is None:
+            self._lanes.append(lane)
         self._slack.note(time.monotonic() - asked)
         self._note(grant.in_force)
         self._metrics.tokens_taken += grant.count
@@ -135,14 +156,15 @@ class Limiter:
         """Trade ``n`` tokens that are too old, or nearly, for others that start the same jobs.
 
         The link is slow, or the loop was blocked.  Where that fails as well, what comes back is
-        too old for any job: all of them go back to their list, and the next claim waits a moment.
+        too old for any job: all of them go back to their list, and the next claim waits a moment,
+        longer each time in a row.
         """
         self.give_back(old, n)
         await self.refunded()
         new = await self.reserve(n, step=n)
         if new.left >= n and self._are_in_time(new):
             return new
-        wait_ms = new.grant.wait_ms if new.left < n else LOOK_AGAIN_MS
+        wait_ms = new.grant.wait_ms if new.left < n else self._late_wait_ms()
         self.give_back(new, new.left)
         return Tokens(0, 0.0, replace(_REFUSED, wait_ms=wait_ms or LOOK_AGAIN_MS), new.keys)
 
@@ -155,8 +177,9 @@ class Limiter:
             tokens = await self.reserve(n, step=n)
             if tokens.left and self._are_in_time(tokens):
                 return tokens.left
+            wait_s = self._late_wait_ms() / 1000 if tokens.left else tokens.wait_s
             self.give_back(tokens, tokens.left)
-            await asyncio.sleep(max(tokens.wait_s, self._slack.ms / 1000))
+            await asyncio.sleep(max(wait_s, self._slack.ms / 1000))
         return n
 
     def is_usable(self, tokens: Tokens, *, spare_s: float) -> bool:
@@ -236,14 +259,19 @@ class Limiter:
         """Whether tokens that have just come may start jobs; say so once in a row if not."""
         left_s = tokens.start_by - time.monotonic()
         if left_s >= 0:
-            self._is_slow = False
+            self._late, self._is_slow = 0, False
             return True
+        self._late += 1
+        self._slack.was_too_short()
         if self._slack.is_longest and not self._is_slow:  # else the next ones have more time
             took_ms = round(self._slack.ms - left_s * 1000)
             extra = {"queue": self._keys.queue, "took_ms": took_ms, "most_ms": self._slack.ms}
             logger.warning("rate_limit_slow", extra=extra)
             self._is_slow = True
         return False
+
+    def _late_wait_ms(self) -> int:
+        return min(LOOK_AGAIN_MS, LATE_WAIT_MS * 2 ** min(self._late, 10) // 2)
 
     def _take_lane(self) -> Lane:
         last = self._lanes.pop() if self._lanes else Lane(secrets.token_hex(8), 0)

@@ -7,11 +7,13 @@ import os
 import platform
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import flume
 from flume.commands.worker import Reclaimed
 from flume.events import JobsReclaimed, bus
+from flume.pipeline import RateLimit
 from flume.runtime.demand import Demand
 from flume.runtime.lane import Lane
 from flume.runtime.link import Link
@@ -82,4 +84,4 @@ def say_settings(queue: str, live: LiveSettings, changed: Mapping[str, tuple[Any
 
 def _plain(value: Any) -> Any:
     """Return a value that every log formatter can write."""
-    return value if isinstance(value, int | float | str | None) else str(value)
+    return asdict(value) if isinstance(value, RateLimit) else value

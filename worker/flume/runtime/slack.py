@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS
 
 LOOKED_AT = 5
-"""Calls of which the quickest tells how long the way is: a blocked loop, or a busy machine, makes
-single calls slow, and a longer slack would not help."""
+"""Calls of which the quickest tells how long the way is: the first ones connect and load scripts,
+and a blocked loop, or a busy machine, makes others slow, for which a longer slack would not help."""
 ROUND_TRIPS = 4
 """A reserve, a claim, and as much again for what comes between them."""
 STEP_MS = 10
@@ -16,18 +14,26 @@ STEP_MS = 10
 
 
 class Slack:
-    """Learns from how long reserves take."""
+    """Learns from how long reserves take: the quickest since tokens last came too late."""
 
     def __init__(self) -> None:
-        self._took: deque[float] = deque(maxlen=LOOKED_AT)
+        self._quickest_s = float("inf")
+        self._calls = 0
         self.ms = SLACK_MS
         """What the next reserve asks for."""
 
     def note(self, seconds: float) -> None:
         """A reserve was answered after so long."""
-        self._took.append(seconds)
-        needed = SLACK_MS + ROUND_TRIPS * min(self._took) * 1000
-        self.ms = min(LONGEST_SLACK_MS, int(needed) // STEP_MS * STEP_MS)
+        self._quickest_s = min(self._quickest_s, seconds)
+        self._calls += 1
+        if self._calls >= LOOKED_AT:
+            needed = SLACK_MS + ROUND_TRIPS * self._quickest_s * 1000
+            self.ms = min(LONGEST_SLACK_MS, int(needed) // STEP_MS * STEP_MS)
+
+    def was_too_short(self) -> None:
+        """Tokens came too late for any job: the way may be longer than it was, so measure again."""
+        if self._calls >= LOOKED_AT:
+            self._quickest_s, self._calls = float("inf"), 0
 
     @property
     def is_longest(self) -> bool:

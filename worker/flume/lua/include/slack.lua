@@ -1,6 +1,6 @@
 -- slack: how long a token may take to start its job.  The longest that any caller needs holds, for
 -- whoever started a job that late may have done so in a window that ends then.
-local FORGOTTEN_MS = 600000
+local FORGOTTEN_MS = 10000
 
 local function widen(ring, slack)
   local is_over = ring.time - ring.wide > math.max(FORGOTTEN_MS, ring.period + ring.slack)

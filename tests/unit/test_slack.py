@@ -1,0 +1,69 @@
+"""How long tokens may take is learned from the quickest of several calls, and only then."""
+
+from __future__ import annotations
+
+import pytest
+
+from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS
+from flume.runtime.slack import LOOKED_AT, ROUND_TRIPS, Slack
+
+QUICK_S, FAR_S = 0.0005, 0.025
+FAR_MS = SLACK_MS + round(ROUND_TRIPS * FAR_S * 1000)
+
+
+def noted(slack: Slack, seconds: float, times: int = 1) -> int:
+    for _ in range(times):
+        slack.note(seconds)
+    return slack.ms
+
+
+def test_the_first_calls_which_connect_and_load_scripts_change_nothing() -> None:
+    slack = Slack()
+    assert noted(slack, FAR_S, LOOKED_AT - 1) == SLACK_MS
+    assert noted(slack, QUICK_S) == SLACK_MS
+
+
+def test_a_long_way_is_given_four_round_trips_more() -> None:
+    assert noted(Slack(), FAR_S, LOOKED_AT) == FAR_MS
+
+
+def test_slow_calls_after_a_quick_one_are_the_machine_s_doing() -> None:
+    slack = Slack()
+    noted(slack, QUICK_S, LOOKED_AT)
+    assert noted(slack, FAR_S, 100) == SLACK_MS
+
+
+def test_a_way_that_became_longer_is_found_once_tokens_come_too_late() -> None:
+    slack = Slack()
+    noted(slack, QUICK_S, LOOKED_AT)
+    slack.was_too_short()
+    assert noted(slack, FAR_S, LOOKED_AT) == FAR_MS
+
+
+def test_one_stall_that_makes_tokens_late_changes_nothing() -> None:
+    slack = Slack()
+    noted(slack, QUICK_S, LOOKED_AT)
+    slack.was_too_short()
+    noted(slack, FAR_S, LOOKED_AT - 1)
+    assert noted(slack, QUICK_S) == SLACK_MS
+
+
+def test_tokens_that_are_late_from_the_first_call_on_do_not_put_the_learning_off() -> None:
+    slack = Slack()
+    for _ in range(LOOKED_AT):
+        noted(slack, FAR_S)
+        slack.was_too_short()
+    assert slack.ms == FAR_MS
+
+
+def test_a_way_that_became_shorter_is_seen_at_the_next_call() -> None:
+    slack = Slack()
+    noted(slack, FAR_S, LOOKED_AT)
+    assert noted(slack, QUICK_S) == SLACK_MS
+
+
+@pytest.mark.parametrize("seconds", [1.0, 60.0])
+def test_no_more_is_asked_for_than_the_ring_can_hold(seconds: float) -> None:
+    slack = Slack()
+    assert noted(slack, seconds, LOOKED_AT) == LONGEST_SLACK_MS
+    assert slack.is_longest
