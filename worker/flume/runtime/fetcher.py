@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from flume.commands import worker as commands
 from flume.commands.command import Command
+from flume.commands.limit import LOOK_AGAIN_MS
 from flume.commands.worker import Claimed, Suspicion
 from flume.current import HeldJob
 from flume.errors import ServerError, ServerUnavailableError
@@ -151,7 +152,7 @@ class Fetcher:
                 self._passed(under_way=False)
                 await self._allowance.drop()
             if claimed is None:
-                await self._wakeups.time(haul.wait_s or self._rng.uniform(*REFUSED_WAIT_S))
+                await self._wakeups.time(self._wait_s(haul) or self._rng.uniform(*REFUSED_WAIT_S))
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
                 self._demand.emptying = self
             elif jobs:
@@ -164,12 +165,21 @@ class Fetcher:
                         await asyncio.sleep(0)
                 self._lane.offer(jobs)
                 if haul.is_late:  # they go back
-                    await self._wakeups.time(haul.wait_s)
+                    await self._wakeups.time(self._wait_s(haul))
             elif claimed.paused_ms:
                 await self._wait_for_resume(claimed.paused_ms)
             else:
                 await self._wait_for_work()
         return [] if ahead is None else self._hold(await ahead, fence, limit)
+
+    def _wait_s(self, haul: Haul) -> float:
+        """Return when to ask for tokens again; looks at chance are spread, so as not to meet.
+
+        Tokens that were given back come free at their own time, and all would look just before.
+        """
+        if haul.wait_s < LOOK_AGAIN_MS / 1000:
+            return haul.wait_s
+        return self._rng.uniform(LOOK_AGAIN_MS / 2000, LOOK_AGAIN_MS / 1000)
 
     def _limit(self, offering: int = 0) -> int:
         """Return how many to claim now, where ``offering`` of them are about to take places."""
