@@ -67,6 +67,31 @@ def test_two_queues_get_equal_shares(
     assert 0.44 <= share(played, "a", 2000 * seconds, 14_000 * seconds) <= 0.56
 
 
+def test_a_queue_of_many_callers_is_not_later_each_round(limiter: Limiter) -> None:
+    """Each is told of a later round: a slot too late in each, its queue would fall behind."""
+    callers = [Caller("a", 500), *[Caller("b", 500)] * 4]
+    played = play(limiter, limited(1000, 6), callers, for_ms=84_000)
+    times = {queue: [at for at, to, _ in played.grants if to == queue] for queue in "ab"}
+
+    assert len(times["a"]) == 14
+    assert times["b"] == times["a"]
+
+
+def test_who_got_its_part_is_told_of_its_next_one(limiter: Limiter) -> None:
+    """What is held for another queue is none of its business, and to look for it costs time."""
+    own, both = limited(1000, 1), ("a", "b")
+    for _ in range(2):
+        for queue in both:
+            assert limiter.reserve(250, own, queue=queue).count == 250
+        limiter.now += 40
+    limiter.now += limiter.reserve(500, own, queue="b").wait_ms
+
+    grant = limiter.reserve(500, own, queue="a")
+
+    assert grant.count == 250
+    assert 30 <= grant.wait_ms <= 50
+
+
 def test_three_queues_get_equal_shares(limiter: Limiter) -> None:
     """One in a tight loop, one in small bites, one by hundreds."""
     callers = [Caller("a", 500), Caller("b", 1), Caller("c", 50, gap_ms=5)]

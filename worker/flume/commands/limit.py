@@ -14,10 +14,11 @@ from flume.commands.command import Command
 from flume.keys import Keys, LimitKeys
 from flume.pipeline import RateLimit
 
-SLACK_MS = 10
+SLACK_MS = 15
 """Shortest time between a reserve and the start of its jobs: two round trips on a short way, and a
 few hundred jobs that start.  The window is longer than the period by the longest slack that any
-worker needs (``include/slack.lua``): a hundredth of a second's limit stays unused for it."""
+worker needs (``include/slack.lua``): a second's limit stays unused by 1.5 % for it.  With 10 ms a
+machine that is busy gave back two of five tokens, because they had become too old."""
 
 LONGEST_SLACK_MS = 200
 """Of a worker that is far from Redis; more would not fit the ring."""

@@ -25,11 +25,11 @@
 --@include store
 --@include epoch
 --@include callers
---@include promise
 --@include due
 --@include strictest
 --@include usage
 --@include shares
+--@include promise
 --@include fair
 --@include note
 --@include lanes
@@ -61,10 +61,7 @@ ring.total, ring.added = ring.total + n, ring.added + n
 
 local due = 0 -- when to ask again, by the ring's clock
 if n <= want - step then
-  if free - n >= step then due = ring.time + HOLD_MS -- they are held for another queue
-  elseif last.due > ring.time and last.epoch == ring.epoch then
-    due = last.due -- who asks twice keeps its place
-  else due = ring.time + promise(me, ring, step - (free - n), want - n, count - ring.total, waiting) end
+  due = promise(me, ring, last, n, want, step, free, count - ring.total, waiting)
   if starves(me, ring) then due = math.min(due, ring.time + 500) end
 end
 note(me, ring, n, due, waiting)

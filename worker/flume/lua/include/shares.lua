@@ -6,14 +6,16 @@ local function pace(caller, time)
   return caller[PACE] * math.exp(math.min(0, caller[ASKED] - time) / HOLD_MS)
 end
 
--- all that it can get while its callers are due, else what its pace foretells
+-- all that it can get while its callers are due, else what it had when it last asked, or what its pace
+-- foretells where that is more
 local function demand(caller, ring)
   local due = ring.time - caller[NEXT]
   if ring.time <= caller[TILL] or (due >= 0 and due <= HOLD_MS) then return math.huge end
   local since = ring.time - (ring.freed + 1) * ring.width - ring.window -- the last slot came free
   local is_told = caller[PROMISED] >= ring.freed and ring.time - caller[ASKED] < SILENT_MS
   if is_told and since <= HOLD_MS then return math.huge end
-  return math.floor(pace(caller, ring.time) * ring.window / HOLD_MS)
+  local had = ring.time - caller[ASKED] < SILENT_MS and caller[EPOCH] == ring.epoch and caller[USED] or 0
+  return math.max(had, math.floor(pace(caller, ring.time) * ring.window / HOLD_MS))
 end
 
 local function starves(caller, ring) -- asks in vain for long, as for batches larger than its share
