@@ -5,8 +5,8 @@ from __future__ import annotations
 from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS
 
 LOOKED_AT = 10
-"""Calls of which the quickest tells how long the way is: the first ones connect and load scripts,
-and a blocked loop, or a busy machine, makes others slow, for which a longer slack would not help."""
+"""Calls of which the quickest tells how long the way is.  The first ones connect and load scripts,
+and a blocked loop or a busy machine makes others slow, for which a longer slack is no help."""
 ROUND_TRIPS = 4
 """A reserve, a claim, and as much again for what comes between them."""
 STEP_MS = 5
