@@ -206,9 +206,7 @@ def test_a_mounted_manifest_is_followed_where_there_is_no_record(
         waiting = client.queue(QUEUE).counts().ready
         mount(tmp_path, "maxDemand: x")
         worker.wait_for_output("manifest_refused")
-        mount(
-            tmp_path, "maxDemand: 8, maxCrashes: 5, rateLimit: {count: 9, periodSeconds: 2}"
-        )
+        mount(tmp_path, "maxDemand: 8, maxCrashes: 5, rateLimit: {count: 9, periodSeconds: 2}")
         wait_until(lambda: client.queue(QUEUE).counts().totals.get("completed") == 1)
 
     assert waiting == 1
