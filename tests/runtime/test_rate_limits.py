@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flume import Batch, Retry, current_job
-from flume.commands.limit import Grant, InForce
+from flume.commands.limit import LONGEST_SLACK_MS, Grant, InForce
 from flume.current import HeldJob
 from flume.events import JobReleased, JobsClaimed, bus
 from flume.keys import LimitKeys
@@ -28,6 +28,8 @@ from tests.runtime.limited import Starts, fullest, limit
 from tests.runtime.recorded import write
 from tests.runtime.working import QUEUE, Stage, named
 from tests.support.waiting import wait_until_async
+
+TOO_LATE_S = LONGEST_SLACK_MS / 1000 + 0.05
 
 
 def test_the_fullest_window_is_found_wherever_it_begins() -> None:
@@ -272,7 +274,7 @@ async def test_a_stop_gives_tokens_to_others_at_once(stage: Stage) -> None:
             starts.note(number)
             if not gate.is_set():
                 gate.set()
-                time.sleep(0.03)  # noqa: ASYNC251 - the other tokens are too old by then
+                time.sleep(TOO_LATE_S)  # noqa: ASYNC251 - the other tokens are too old by then
                 worker.stop()
 
         handler = named("a", hold)

@@ -27,6 +27,7 @@ from flume.keys import Keys, LimitKeys
 from flume.pipeline import RateLimit
 from flume.runtime.link import Link
 from flume.runtime.metrics import Metrics
+from flume.runtime.reasons import Reasons
 from flume.runtime.slack import Slack
 
 SPARE_S = 0.005
@@ -107,7 +108,7 @@ class Limiter:
         self.in_force: InForce | None = None
         """What the last reserve was told; None where there is no limit."""
         self._said: InForce | None = None
-        self._refusal = ""
+        self._refusals = Reasons()
         self._late = 0  # times in a row that tokens came too late
         self._is_slow = False
 
@@ -149,7 +150,7 @@ class Limiter:
         self._note(grant.in_force)
         self._metrics.tokens_taken += grant.count
         self._publish(TokensTaken, keys, grant, grant.count)
-        self._refusal = ""
+        self._refusals.over()
         return Tokens(grant.count, asked + slack_ms / 1000, grant, keys)
 
     async def renew(self, old: Tokens, n: int) -> Tokens:
@@ -294,11 +295,9 @@ class Limiter:
             logger.warning("rate_limit_mismatched", extra=extra)
 
     def _refused(self, error: ServerError) -> None:
-        if str(error) == self._refusal:  # once for each reason
-            return
-        self._refusal = str(error)
-        extra = {"queue": self._keys.queue, "reason": str(error)}
-        logger.error("rate_limit_refused", extra=extra)
+        if self._refusals.is_new(error):
+            extra = {"queue": self._keys.queue, "reason": str(error)}
+            logger.error("rate_limit_refused", extra=extra)
 
 
 _NOTHING = InForce(0, 0, is_mismatch=False)
