@@ -250,6 +250,25 @@ async def test_a_loop_that_is_blocked_after_a_claim_asks_for_fresh_tokens(stage:
     assert released == []  # they were held meanwhile
 
 
+async def test_a_claim_with_all_tokens_that_were_asked_for_is_a_full_one(stage: Stage) -> None:
+    """They were asked for before it was known how many jobs it may bring: the next one follows at
+    once, or a limit that does not bind halves what a slow machine drains."""
+    gate = asyncio.Event()
+    handler = named("a", gate.wait)
+    await stage.client.enqueue_many(QUEUE, [handler.job() for _ in range(20)])
+    async with stage.working(handler, max_demand=1, rate_limit=limit(1000)) as worker:
+        await wait_until_async(lambda: len(worker._basis.demand.held) == 1)
+        (fetcher,) = worker._parts.fetchers  # type: ignore[union-attr]
+        fence = worker._basis.identity.next_fence()
+        await fetcher._allowance.take(5, step=1, goes_on=True)
+
+        haul = await fetcher._claim_limited(fence, 8, 1, goes_on=False)
+
+        assert haul.claimed is not None
+        assert len(haul.claimed.ids) == haul.asked == 5
+        gate.set()
+
+
 async def test_what_cannot_be_read_uses_no_token(stage: Stage) -> None:
     """It is buried without a start."""
     with Starts() as starts:

@@ -47,6 +47,9 @@ class Haul:
 
     claimed: Claimed | None
     """None: it was refused, or there were no tokens to claim with."""
+    asked: int = 0
+    """Jobs, or batches, that it could have brought.  As many as there were tokens for, where those
+    were all that had been asked for: the limit does not bind."""
     tokens: Tokens | None = None
     """Those of its jobs; None where there is no limit."""
 
@@ -156,8 +159,8 @@ class Fetcher:
             elif claimed.suspicion is Suspicion.EMPTY_YOURSELF:
                 self._demand.emptying = self
             elif jobs:
-                units, asked = self._units(jobs), limit
-                limit = self._limit(units) if units >= asked and not haul.is_late else 0
+                units = self._units(jobs)
+                limit = self._limit(units) if units >= haul.asked and not haul.is_late else 0
                 if limit > 0:  # on its way while these jobs run
                     fence, ahead = self._begin(limit, goes_on=True)
                     await asyncio.sleep(0)
@@ -244,12 +247,13 @@ class Fetcher:
         step = self._step()
         tokens = await self._allowance.take(limit * step, step=step, goes_on=goes_on)
         if tokens is None:
-            return Haul(await self._claim(fence, limit * step, holds))
+            return Haul(await self._claim(fence, limit * step, holds), limit)
         if limit and not tokens.left:
-            return Haul(None, tokens)
+            return Haul(None, tokens=tokens)
+        asked = limit if tokens.wait_s else min(limit, max(1, tokens.left // step))
         claimed = await self._claim(fence, tokens.left, holds)
         used = len(claimed.ids) if claimed is not None else 0
-        return Haul(claimed, await self._allowance.use(tokens, used))
+        return Haul(claimed, asked, await self._allowance.use(tokens, used))
 
     async def _claim(self, fence: int, most: int, holds: int) -> Claimed | None:
         """Claim up to ``most`` jobs until Redis answers; None where it refuses.

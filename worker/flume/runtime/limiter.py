@@ -272,7 +272,7 @@ class Limiter:
         return False
 
     def _late_wait_ms(self) -> int:
-        return min(LOOK_AGAIN_MS, LATE_WAIT_MS * 2 ** min(self._late, 10) // 2)
+        return min(LOOK_AGAIN_MS, (LATE_WAIT_MS << min(self._late, 10)) // 2)
 
     def _take_lane(self) -> Lane:
         last = self._lanes.pop() if self._lanes else Lane(secrets.token_hex(8), 0)
