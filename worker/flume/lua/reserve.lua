@@ -29,6 +29,7 @@
 --@include strictest
 --@include usage
 --@include shares
+--@include places
 --@include promise
 --@include fair
 --@include note
