@@ -100,7 +100,7 @@ async def test_an_owner_that_moved_leaves_its_queue_unless_it_is_the_same(
     control: Control, stage: Stage
 ) -> None:
     """Two addresses of one Redis look like two; its settings and pause are not to be lost."""
-    alias = Control(stage.server.url.replace("127.0.0.1", "localhost"))
+    alias = Control(stage.server.url.replace("127.0.0.1", "127.1"))
     await alias.apply(manifest(paused=True), OWNER)
     await control.apply(manifest(paused=True), OWNER)
     assert not await alias.leave(QUEUE, OWNER.uid)
