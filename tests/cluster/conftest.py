@@ -28,11 +28,12 @@ def pod_server(
 
 
 @pytest.fixture
-def shop(namespace: Namespace, pod_server: tuple[Server, str]) -> Shop:
+def shop(namespace: Namespace, pod_server: tuple[Server, str]) -> Iterator[Shop]:
     """Return a namespace with the Secret of a Redis, and nobody yet who looks after Pipelines."""
     made = Shop(namespace, *pod_server)
     made.make_secret()
-    return made
+    yield made
+    made.let_go()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from tests.support.operating import Shop
+from tests.support.programs import ProgramError, call
 
 MADE = "get,list,watch,create,patch"
 RULES = {
@@ -46,6 +47,15 @@ class Account:
         metadata = {"name": "operator"}
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata}
         self._shop.namespace.apply(json.dumps({**role, "rules": rules}))
+
+    def is_refused(self) -> bool:
+        """Say whether the API server takes the token no more."""
+        flags = ("--kubeconfig", str(self.file), "--namespace", self._shop.namespace.name)
+        try:
+            call("kubectl", *flags, "get", "pipelines", timeout=20)
+        except ProgramError as error:
+            return "Unauthorized" in str(error)
+        return False
 
     def make(self) -> None:
         """Make it, and write its kubeconfig; done again, its old token is worth nothing."""
