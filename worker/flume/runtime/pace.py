@@ -5,7 +5,7 @@ from __future__ import annotations
 AHEAD_S = 0.05
 """What is claimed ahead starts within this at the present pace (contract 5)."""
 LIMITED_AHEAD_S = 0.01
-"""The same under a rate limit: a token starts no job once its slack is over, 15 ms next to Redis."""
+"""The same under a rate limit: a token starts no job after its slack, 15 ms next to Redis."""
 WINDOW_S = 0.02
 """Shortest stretch that is measured: below it a single claim would look like a rate."""
 
