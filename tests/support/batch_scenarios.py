@@ -6,7 +6,7 @@ from typing import Any
 
 from flume.commands import client
 from flume.commands.command import Command
-from tests.support.rig import Rig
+from tests.support.rig import SECOND, Rig
 from tests.support.staged import busy, scenario, suspect
 
 
@@ -56,4 +56,5 @@ def claim_batch__again(rig: Rig) -> Command[Any]:
     """The reply of the last claim was lost."""
     ada = busy(rig)
     ada.claim_batch(2)
+    rig.move_clock(SECOND)
     return ada.claiming_batch(2, again=True)

@@ -16,7 +16,17 @@ from flume.commands.limit import Definition
 from flume.job import new_id
 from flume.keys import LimitKeys
 from tests.support import batch_scenarios
-from tests.support.rig import HOUR, LEASE_MS, MINUTE, OWNER, SILENCE_MS, Rig, body, interleaved
+from tests.support.rig import (
+    HOUR,
+    LEASE_MS,
+    MINUTE,
+    OWNER,
+    SECOND,
+    SILENCE_MS,
+    Rig,
+    body,
+    interleaved,
+)
 from tests.support.staged import HANDLERS, SCENARIOS, scenario, script_of
 from tests.support.staged import busy as _busy
 from tests.support.staged import suspect as _suspect
@@ -99,6 +109,7 @@ def claim__again(rig: Rig) -> Command[Any]:
     """The reply of the last claim was lost."""
     ada = _busy(rig)
     ada.claim()
+    rig.move_clock(SECOND)
     return ada.claiming(again=True)
 
 

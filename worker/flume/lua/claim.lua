@@ -36,8 +36,8 @@ local fence, want, room, holds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(
 local score = lease_until(now + ARGV[3], fence)
 local lists = (#KEYS - 6) / 2
 if ARGV[6] == '1' then
-  local ids, bodies = held_by(running, jobs, fence, score)
-  if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies} end
+  local ids, bodies, is_suspect = held_by(running, jobs, suspects, fence, score)
+  if #ids > 0 then return {now, 0, is_suspect, now, ids, bodies} end
 end
 local waits = paused_for(pause, now, ARGV[7])
 if waits ~= 0 then return pass_on(7, clock, {now, waits, 0, 0, {}, {}}) end

@@ -39,8 +39,8 @@ local size, timeout = tonumber(ARGV[8]), tonumber(ARGV[9])
 local score = lease_until(now + lease_ms, fence)
 
 if ARGV[6] == '1' then
-  local ids, bodies = held_by(running, jobs, fence, score)
-  if #ids > 0 then return {now, 0, redis.call('HEXISTS', suspects, ids[1]), now, ids, bodies, 0} end
+  local ids, bodies, is_suspect = held_by(running, jobs, suspects, fence, score)
+  if #ids > 0 then return {now, 0, is_suspect, now, ids, bodies, 0} end
 end
 local waits = paused_for(pause, now, ARGV[7])
 if waits ~= 0 then return pass_on(7, clock, {now, waits, 0, 0, {}, {}, 0}) end
