@@ -26,7 +26,7 @@ REQUIRE_VARIABLE = "FLUME_BENCH_REQUIRE"
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark and return its exit code.
 
-    0 when every figure asked for was measured, whether or not it keeps its line; 1 when one could
+    0 when every figure asked for was measured and keeps its line; 1 when one does not or could
     not be, or when a rival is missing and FLUME_BENCH_REQUIRE=all; 2 for a name no figure has.
     """
     try:
@@ -61,7 +61,8 @@ def _run(specs: Sequence[Spec], server: Server, folder: Path) -> int:
         PAGE.write_text(page(_as_run(bench, figures, server)))
     has_failed = len(figures) < len(specs)
     rivals = bench.rivals if "rivals" in vars(bench) else None
-    return int(has_failed or _is_rival_required(rivals))
+    has_missed = not all(figure.is_met for figure in figures)
+    return int(has_failed or has_missed or _is_rival_required(rivals))
 
 
 def _measure(bench: Bench, spec: Spec) -> Figure | None:
@@ -97,6 +98,7 @@ def _as_run(bench: Bench, figures: Sequence[Figure], server: Server) -> Run:
         rivals=bench.rivals,
         long_queue=bench.long_queue,
         many=bench.many,
+        bare_latency=bench.bare_latency,
         machine=this_machine(),
         server=server.version,
     )

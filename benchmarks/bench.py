@@ -88,6 +88,11 @@ class Bench:
         return latency.measure_latency(self.url, self.folder)
 
     @functools.cached_property
+    def bare_latency(self) -> Latency:
+        """As many trips to Redis with nothing around them."""
+        return latency.measure_bare(self.url, self.folder)
+
+    @functools.cached_property
     def idleness(self) -> Idleness:
         """Calls of an idle worker."""
         return latency.measure_idleness(self.url, self.folder)
@@ -162,7 +167,8 @@ def _enqueue_many(bench: Bench) -> Computed:
 
 
 def _enqueue_ten(bench: Bench) -> Computed:
-    return enqueues.measure_ten_callers(bench.url), {}
+    ten = enqueues.measure_ten_callers(bench.url)
+    return ten.flume_per_s, {"rpush_per_s": round(ten.bare_per_s)}
 
 
 def _enqueue_one(bench: Bench) -> Computed:
@@ -172,11 +178,12 @@ def _enqueue_one(bench: Bench) -> Computed:
 
 
 def _latency_p50(bench: Bench) -> Computed:
-    return bench.latency.p50_ms, {}
+    return bench.latency.p50_ms, {"bare_ms": round(bench.bare_latency.p50_ms, 2)}
 
 
 def _latency_p99(bench: Bench) -> Computed:
-    return bench.latency.p99_ms, {"max_ms": round(bench.latency.max_ms, 2)}
+    max_ms, bare_ms = bench.latency.max_ms, bench.bare_latency.p99_ms
+    return bench.latency.p99_ms, {"max_ms": round(max_ms, 2), "bare_ms": round(bare_ms, 2)}
 
 
 def _idle_calls(bench: Bench) -> Computed:

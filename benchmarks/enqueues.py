@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import uvloop
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
 from benchmarks.flume_side import KEYS, QUEUE
 from benchmarks.handlers import noop
@@ -19,6 +20,7 @@ ROUNDS = 5
 MANY = 100_000
 CALLERS = 10
 EACH = 5_000
+BARE_EACH = 500  # a call each, so that a round takes about as long
 ONE_BY_ONE = 3_000
 WARM_UP = 200
 
@@ -31,6 +33,14 @@ class Many:
 
     call_per_s: float
     with_making_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TenCallers:
+    """Enqueues a second by ten concurrent callers, and bare pushes by as many."""
+
+    flume_per_s: float
+    bare_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +70,42 @@ def measure_many(url: str) -> Many:
     return Many(call_per_s=MANY / statistics.median(sent), with_making_per_s=MANY / both)
 
 
-def measure_ten_callers(url: str) -> float:
-    """Return jobs a second of ten concurrent callers of one AsyncClient."""
+def measure_ten_callers(url: str) -> TenCallers:
+    """Compare ten concurrent callers of one AsyncClient with ten of a bare client, in turns."""
     return uvloop.run(_ten_callers(url))
 
 
-async def _ten_callers(url: str) -> float:
-    async with AsyncClient(url) as client:
+async def _ten_callers(url: str) -> TenCallers:
+    async with AsyncClient(url) as client, AsyncRedis.from_url(url) as redis:
+        body = await _body(client, redis)
 
-        async def caller(count: int) -> None:
+        async def enqueue(count: int) -> None:
             for number in range(count):
                 await client.enqueue(QUEUE, noop, number)
 
-        async def call(count: int) -> float:
+        async def push(count: int) -> None:
+            for _ in range(count):
+                await redis.rpush(BARE_LIST, body)
+
+        async def seconds(caller: Callable[[int], Awaitable[None]], count: int) -> float:
             started = time.perf_counter()
             await asyncio.gather(*(caller(count) for _ in range(CALLERS)))
             return time.perf_counter() - started
 
-        await call(WARM_UP)
-        seconds = [await call(EACH) for _ in range(ROUNDS)]
-    with Redis.from_url(url) as redis:
-        redis.flushdb()
-    return CALLERS * EACH / statistics.median(seconds)
+        await seconds(enqueue, WARM_UP)
+        await seconds(push, WARM_UP)
+        pairs = [
+            (await seconds(enqueue, EACH), await seconds(push, BARE_EACH)) for _ in range(ROUNDS)
+        ]
+        await redis.flushdb()
+    flume, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return TenCallers(CALLERS * EACH / flume, CALLERS * BARE_EACH / bare)
+
+
+async def _body(client: AsyncClient, redis: AsyncRedis) -> bytes | str:
+    """Return what Redis keeps of a job like those that are enqueued."""
+    job = await client.enqueue(QUEUE, noop, EACH)
+    return await redis.hget(KEYS.jobs, job.id) or b""
 
 
 def measure_one_by_one(url: str) -> OneByOne:

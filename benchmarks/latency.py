@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import statistics
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
 
 from redis import Redis
 
-from benchmarks import flume_side
+from benchmarks import bare, flume_side
 from benchmarks.handlers import stamp
-from benchmarks.processes import check_alive
+from benchmarks.processes import check_alive, running
 from benchmarks.tally import STAMPS_VARIABLE, Stamps
 from flume import Client
 
@@ -51,21 +54,46 @@ class Idleness:
 
 def measure_latency(url: str, folder: Path) -> Latency:
     """Enqueue single jobs to a worker that has nothing else to do."""
-    size = WARM_UP + SAMPLES
-    rng = random.Random(4)
     with (
         Redis.from_url(url) as redis,
         Client(url) as client,
-        Stamps(folder / "stamps", size) as stamps,
+        Stamps(folder / "stamps", WARM_UP + SAMPLES) as stamps,
     ):
         redis.flushdb()
         environment = {STAMPS_VARIABLE: str(stamps.path)}
         with flume_side.worker(url, folder, environment) as worker:
-            for number in range(size):
+
+            def enqueue(number: int) -> None:
                 client.enqueue(flume_side.QUEUE, stamp, number, time.monotonic_ns())
-                _wait_for(stamps, number, worker)
-                time.sleep(rng.uniform(*REST_SECONDS))
-        waits = sorted(wait / 1e6 for wait in stamps.read()[WARM_UP:])
+
+            return _sample(enqueue, stamps, worker.process, worker.log)
+
+
+def measure_bare(url: str, folder: Path) -> Latency:
+    """Push single markers to a process that asks Redis once more for each, with bare redis-py."""
+    log = folder / "bare.log"
+    with Redis.from_url(url) as redis, Stamps(folder / "bare", WARM_UP + SAMPLES) as stamps:
+        redis.flushdb()
+        command = [sys.executable, "-m", "benchmarks.bare", url]
+        environment = {STAMPS_VARIABLE: str(stamps.path)}
+        with running(command, log=log, environment=environment) as process:
+
+            def push(number: int) -> None:
+                redis.rpush(bare.MARKERS, f"{number} {time.monotonic_ns()}")
+
+            return _sample(push, stamps, process, log)
+
+
+def _sample(
+    send: Callable[[int], None], stamps: Stamps, process: Popen[bytes], log: Path
+) -> Latency:
+    """Send one by one, each when the one before has started and a moment has passed."""
+    rng = random.Random(4)
+    for number in range(stamps.size):
+        send(number)
+        _wait_for(stamps, number, process, log)
+        time.sleep(rng.uniform(*REST_SECONDS))
+    waits = sorted(wait / 1e6 for wait in stamps.read()[WARM_UP:])
     cuts = statistics.quantiles(waits, n=100, method="inclusive")
     return Latency(p50_ms=cuts[49], p99_ms=cuts[98], max_ms=waits[-1])
 
@@ -80,7 +108,7 @@ def measure_idleness(url: str, folder: Path) -> Idleness:
         environment = {STAMPS_VARIABLE: str(stamps.path)}
         with flume_side.worker(url, folder, environment) as worker:
             client.enqueue(flume_side.QUEUE, stamp, 0, time.monotonic_ns())
-            _wait_for(stamps, 0, worker)
+            _wait_for(stamps, 0, worker.process, worker.log)
             time.sleep(SETTLE_SECONDS)
             before = _commands(redis)
             calls = _watch(redis)
@@ -111,10 +139,10 @@ def _commands(redis: Redis) -> int:
     return int(redis.info("stats")["total_commands_processed"])
 
 
-def _wait_for(stamps: Stamps, number: int, worker: flume_side.WorkerProcess) -> None:
+def _wait_for(stamps: Stamps, number: int, process: Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not stamps.is_set(number):
-        check_alive(worker.process, worker.log)
+        check_alive(process, log)
         if time.monotonic() > deadline:
             raise NoAnswerError(f"job {number} did not start within {START_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)

@@ -14,6 +14,7 @@ from benchmarks.drains import ASYNC_JOBS, ROUNDS, SYNC_JOBS, LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import Figure
 from benchmarks.flume_side import CONCURRENCY, MAX_DEMAND
+from benchmarks.latency import Latency
 from benchmarks.machine import Machine
 from benchmarks.race import Drain
 from benchmarks.tables import figures_table, table, verdict
@@ -86,6 +87,9 @@ hundreds.
 while the process is held, and the rate of ten thousand is the median of {short_rounds} drains.
 - `enqueue_many_per_s` times the call alone; with `handler.job(…)` for each job it is \
 {with_making} jobs a second.
+- `latency_p50_ms` is two trips to Redis, each of which wakes a process: the enqueue and the claim.
+  Two trips of bare redis-py, with nothing around them, took {bare_p50} ms in this run \
+({bare_p99} ms the slowest in a hundred): below that no design comes on this machine.
 - `idle_calls_per_s` counts what the worker sends, seen with MONITOR for ten seconds; \
 commands inside its scripts are not calls.
 - `worker_rss_mib` was {rss_before} MiB before the million and never above {rss_peak} MiB.
@@ -110,6 +114,7 @@ class Run:
     rivals: Rivals
     long_queue: LongQueue
     many: Many
+    bare_latency: Latency
     machine: Machine
     server: str
 
@@ -128,6 +133,8 @@ def page(run: Run) -> str:
         settings=_settings(run.rivals),
         short_rounds=len(long.short),
         with_making=_rate(run.many.with_making_per_s),
+        bare_p50=f"{run.bare_latency.p50_ms:.2f}",
+        bare_p99=f"{run.bare_latency.p99_ms:.2f}",
         rss_before=f"{long.rss_before_mib:.1f}",
         rss_peak=f"{long.rss_peak_mib:.1f}",
         spread=_spread(run.rounds),

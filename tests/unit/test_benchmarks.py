@@ -12,6 +12,7 @@ from benchmarks.bench import NoRivalError, Rivals
 from benchmarks.drains import ROUNDS, LongQueue, Rounds
 from benchmarks.enqueues import Many
 from benchmarks.figures import SPECS, Bound, Figure, UnknownFigureError, chosen
+from benchmarks.latency import Latency
 from benchmarks.limits import mean_use, most_over
 from benchmarks.machine import Machine, processor_name
 from benchmarks.race import Drain
@@ -216,6 +217,7 @@ def example_run(p99_ms: float = 2.0) -> Run:
         rivals=Rivals([example_rival()], {"slowpoke": "it needs a newer Python"}),
         long_queue=LongQueue([drain], drain, 57.0, 58.0, 60.0),
         many=Many(call_per_s=400_000, with_making_per_s=200_000),
+        bare_latency=Latency(p50_ms=0.41, p99_ms=0.93, max_ms=2.0),
         machine=Machine("Example CPU", 2, 24, "Linux 6.1", "CPython 3.13.0", {"redis": "8.1.0"}),
         server="Valkey 9.1.2",
     )
