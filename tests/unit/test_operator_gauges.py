@@ -52,7 +52,7 @@ ORDERS = labels(namespace="shop", pipeline="email", queue="orders")
 def test_a_queue_is_shown_by_handler() -> None:
     """An autoscaler goes by one handler's jobs where a queue has several."""
     gauges = QueueGauges()
-    gauges.saw(EMAIL, "uid", "orders", counts(send=(3, 1.5), fax=(0, 0.0)))
+    gauges.saw(EMAIL, "uid", "orders", counts(depth=5, send=(3, 1.5), fax=(0, 0.0)))
     found = scraped(gauges)
 
     send = labels(handler="send", namespace="shop", pipeline="email", queue="orders")
@@ -60,7 +60,7 @@ def test_a_queue_is_shown_by_handler() -> None:
     assert found[f"flume_queue_depth{send}"] == 3
     assert found[f"flume_queue_latency_seconds{send}"] == 1.5
     assert found[f"flume_queue_depth{fax}"] == 0
-    states = {"scheduled": 1, "retrying": 2, "running": 4, "dead": 5, "paused": 1}
+    states = {"suspects": 2, "scheduled": 1, "retrying": 2, "running": 4, "dead": 5, "paused": 1}
     assert {name: found[f"flume_queue_{name}{ORDERS}"] for name in states} == states
 
 

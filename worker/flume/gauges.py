@@ -17,6 +17,7 @@ Found = Sequence[tuple[Sequence[str], Counts]]
 """The values of the labels, and what was counted."""
 
 STATES = (
+    ("suspects", "Ready jobs beside these: they ran when a worker died, and wait to run alone."),
     ("running", "Jobs that workers hold."),
     ("scheduled", "Jobs that wait for their time."),
     ("retrying", "Jobs that failed and run again."),

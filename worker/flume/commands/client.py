@@ -85,6 +85,11 @@ class Counts:
     """Transitions since the queue began: enqueued, completed, retried, buried, …"""
     handlers: dict[str, HandlerDepth]
 
+    @property
+    def suspects(self) -> int:
+        """How many of the ready jobs were running when a worker died, and wait to run alone."""
+        return self.ready - sum(handler.depth for handler in self.handlers.values())
+
 
 class Write(IntEnum):
     """What became of settings that somebody wrote."""
