@@ -233,6 +233,7 @@ class Reconciler:
             deployment=deployment.body if deployment else None,
             refused=result.refused,
             desired=manifest.spec.replicas if manifest else 0,
+            image=(manifest.spec.image or self._options.worker_image) if manifest else None,
             is_deleting=pipeline.deleted_ms is not None,
         )
 

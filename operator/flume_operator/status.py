@@ -29,6 +29,8 @@ class Seen:
     refused: tuple[Reason, str] | None = None
     """Why a child could not be made, in the words of the API server."""
     desired: int = 1
+    image: str | None = None
+    """Of the workers; None where the spec is not valid."""
     is_deleting: bool = False
 
 
@@ -47,6 +49,7 @@ def make(seen: Seen, before: Mapping[str, Any], now: datetime) -> dict[str, Any]
         "replicas": pods.get("replicas", 0),
         "readyReplicas": pods.get("readyReplicas", 0),
         "desiredReplicas": deployed.get("replicas", seen.desired),
+        "image": seen.image,
         "selector": f"{PIPELINE_LABEL}={seen.name}",
         "keyPrefix": seen.synced.prefix,
         "rate": seen.synced.rate,

@@ -71,8 +71,8 @@ def test_a_field_is_explained_with_bounds_default_and_when_it_acts(cluster: Clus
 
 def test_the_table_shows_what_a_person_asks_first(namespace: Namespace) -> None:
     """Which queue, is it paused, and does it run: without opening the object."""
-    namespace.apply(changed(GOOD, "spec: {image: 'example/app:1'}"))
-    report(namespace)
+    namespace.apply(GOOD)
+    report(namespace, image="example/app:1")
 
     shown = columns(namespace.kubectl("get", "fpl"))
     assert shown.pop("AGE").endswith("s")

@@ -43,6 +43,7 @@ def test_a_pipeline_becomes_a_config_map_a_deployment_a_budget_and_settings(shop
     assert status["observedGeneration"] == 1
     assert status["settings"]["generation"] == 1
     assert status["keyPrefix"] == "flume"
+    assert status["image"] == workers["spec"]["template"]["spec"]["containers"][0]["image"]
     assert status["selector"] == "flume.dev/pipeline=email"
 
 

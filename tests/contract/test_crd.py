@@ -302,6 +302,7 @@ def test_a_status_has_all_that_is_promised() -> None:
         "replicas",
         "readyReplicas",
         "desiredReplicas",
+        "image",
         "selector",
         "paused",
         "pausedBy",

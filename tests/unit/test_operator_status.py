@@ -46,6 +46,7 @@ WELL = Seen(
     synced=SYNCED,
     deployment=AVAILABLE,
     desired=3,
+    image="example/worker:1",
 )
 SPEC_PAUSE = PauseInfo("spec", "spec.paused is true", "default/email", NOW, None)
 
@@ -75,6 +76,7 @@ def test_a_pipeline_that_works_is_ready_and_says_how_many() -> None:
     }
     assert status["observedGeneration"] == 7
     assert (status["replicas"], status["readyReplicas"], status["desiredReplicas"]) == (3, 3, 3)
+    assert status["image"] == "example/worker:1"
     assert status["selector"] == "flume.dev/pipeline=email"
     assert status["settings"] == {
         "generation": 7,

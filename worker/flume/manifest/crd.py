@@ -34,7 +34,7 @@ _WIDE_COLUMNS = (
         "Why Ready is what it is.",
     ),
     ("Rate", "string", ".status.rate", "Rate limit in force."),
-    ("Image", "string", ".spec.image", "Image of the worker; empty: the operator's."),
+    ("Image", "string", ".status.image", "Image of the workers."),
 )
 
 

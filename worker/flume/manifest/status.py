@@ -78,6 +78,8 @@ class PipelineStatus(Model):
     """Pods that are ready."""
     desired_replicas: Pods | None = None
     """Pods that there should be."""
+    image: Annotated[str | None, Text(1024)] = None
+    """Image of the workers: that of the spec, or else the operator's."""
     selector: Annotated[str | None, Text(1024)] = None
     """Labels of the pods, in the form that autoscalers read."""
     paused: Flag | None = None
