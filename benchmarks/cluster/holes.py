@@ -6,13 +6,11 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.cluster.stage import NAMESPACE, Stage
-
-NAME = "flume-bench-hole"
 KIND = "validatingwebhookconfiguration"
+Kubectl = Callable[..., str]
 
 
 class Hole:
@@ -21,6 +19,11 @@ class Hole:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self._taken: list[socket.socket] = []
+
+    @property
+    def was_met(self) -> bool:
+        """Whether anybody has called yet."""
+        return bool(self._taken)
 
     @property
     def holds_one(self) -> bool:
@@ -42,18 +45,26 @@ class Hole:
 
 
 @contextlib.contextmanager
-def dug(stage: Stage) -> Iterator[Hole]:
-    """Let every write of a ConfigMap in the namespace hang, for thirty seconds each."""
+def dug(
+    namespace: str, host: str, *, apply: Callable[[dict[str, Any]], object], kubectl: Kubectl
+) -> Iterator[Hole]:
+    """Let every write of a ConfigMap in a namespace hang, for thirty seconds each.
+
+    Args:
+        namespace: Its name.
+        host: Address of this machine, as the API server reaches it.
+        apply: Makes an object.
+        kubectl: Runs kubectl.
+    """
     with socket.create_server(("0.0.0.0", 0), backlog=100) as listener:
         hole = Hole(listener)
         thread = threading.Thread(target=hole.take)
         thread.start()
-        port = listener.getsockname()[1]
-        stage.kube.apply(_webhook(f"https://{stage.gateway}:{port}/"))
+        apply(_webhook(namespace, f"https://{host}:{listener.getsockname()[1]}/"))
         try:
             yield hole
         finally:
-            stage.kube.kubectl("delete", KIND, NAME)
+            kubectl("delete", KIND, _name(namespace))
             hole.close()
             thread.join()
 
@@ -70,7 +81,11 @@ def _is_open(connection: socket.socket) -> bool:
     return True
 
 
-def _webhook(url: str) -> dict[str, Any]:
+def _name(namespace: str) -> str:
+    return f"hole-{namespace}"
+
+
+def _webhook(namespace: str, url: str) -> dict[str, Any]:
     rule = {
         "apiGroups": [""],
         "apiVersions": ["v1"],
@@ -81,7 +96,7 @@ def _webhook(url: str) -> dict[str, Any]:
         "name": "hole.flume.dev",
         "clientConfig": {"url": url},
         "rules": [rule],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "failurePolicy": "Fail",
         "sideEffects": "None",
         "timeoutSeconds": 30,
@@ -90,6 +105,6 @@ def _webhook(url: str) -> dict[str, Any]:
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": NAME},
+        "metadata": {"name": _name(namespace)},
         "webhooks": [webhook],
     }

@@ -14,7 +14,7 @@ from benchmarks.cluster.holes import Hole, dug
 from benchmarks.cluster.kube import PIPELINES, Calls
 from benchmarks.cluster.many import NAMESPACE as MANY
 from benchmarks.cluster.many import Many
-from benchmarks.cluster.stage import Stage
+from benchmarks.cluster.stage import NAMESPACE, Stage
 from benchmarks.cluster.waiting import until
 from flume import ref
 
@@ -69,7 +69,9 @@ def measure_pauses(stage: Stage) -> Pauses:
 
 def measure_hanging(stage: Stage) -> Pauses:
     """Pause while a reconcile of the same Pipeline hangs in the API server."""
-    with _busy(stage) as claims, dug(stage) as hole:
+    kube = stage.kube
+    hanging = dug(NAMESPACE, stage.gateway, apply=kube.apply, kubectl=kube.kubectl)
+    with _busy(stage) as claims, hanging as hole:
         demands = iter(range(100, 10_000))
 
         return _series(stage, claims, TRIES, before=partial(_let_hang, stage, hole, demands))

@@ -7,15 +7,15 @@ import contextlib
 import itertools
 import json
 import re
-import socket
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.cluster import holes
+from benchmarks.cluster.holes import Hole
 from flume import Client
 from flume.control import Control, Owner
 from flume.manifest import Manifest, check
@@ -25,59 +25,15 @@ from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
 
-class Hole:
-    """Takes connections and never answers; entered, it is a webhook that ConfigMaps wait for."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self.taken: list[socket.socket] = []
-
-    @contextlib.contextmanager
-    def dug(self) -> Iterator[Hole]:
-        """Let every write of a ConfigMap in the namespace hang, for thirty seconds each."""
-        name = f"hole-{self._shop.namespace.name}"
-        kind = "validatingwebhookconfiguration"
-        with socket.create_server(("0.0.0.0", 0), backlog=100) as listener:
-            threading.Thread(target=self._take, args=[listener], daemon=True).start()
-            self._shop.namespace.apply(json.dumps(self._webhook(name, listener.getsockname()[1])))
-            try:
-                yield self
-            finally:
-                self._shop.namespace.cluster.kubectl("delete", kind, name)
-                with contextlib.suppress(OSError):
-                    listener.shutdown(socket.SHUT_RDWR)
-                for connection in self.taken:
-                    connection.close()
-
-    def _take(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self.taken.append(listener.accept()[0])
-
-    def _webhook(self, name: str, port: int) -> dict[str, object]:
-        rule = {
-            "apiGroups": [""],
-            "apiVersions": ["v1"],
-            "operations": ["CREATE", "UPDATE"],
-            "resources": ["configmaps"],
-        }
-        selected = {"kubernetes.io/metadata.name": self._shop.namespace.name}
-        webhook = {
-            "name": "hole.flume.test",
-            "clientConfig": {"url": f"https://{urlsplit(self._shop.url).hostname}:{port}/"},
-            "rules": [rule],
-            "namespaceSelector": {"matchLabels": selected},
-            "failurePolicy": "Fail",
-            "sideEffects": "None",
-            "timeoutSeconds": 30,
-            "admissionReviewVersions": ["v1"],
-        }
-        return {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingWebhookConfiguration",
-            "metadata": {"name": name},
-            "webhooks": [webhook],
-        }
+def dug(shop: Shop) -> AbstractContextManager[Hole]:
+    """Let every write of a ConfigMap in the namespace hang."""
+    namespace = shop.namespace
+    return holes.dug(
+        namespace.name,
+        str(urlsplit(shop.url).hostname),
+        apply=lambda body: namespace.apply(json.dumps(body)),
+        kubectl=namespace.cluster.kubectl,
+    )
 
 
 def pauses(shop: Shop, name: str) -> set[bytes]:
@@ -92,11 +48,11 @@ def test_a_pause_binds_while_a_reconcile_of_the_same_pipeline_hangs(shop: Shop) 
     shop.await_reason("email", "SettingsSynced", "Synced")
     wait_until(lambda: shop.has("configmap", "email"), 10)
     demands = itertools.count(10)
-    with Hole(shop).dug() as hole:
+    with dug(shop) as hole:
 
         def hangs() -> bool:  # the API server hears of webhooks a moment later
             shop.patch("email", json.dumps({"maxDemand": next(demands)}))
-            return bool(hole.taken)
+            return hole.was_met
 
         wait_until(hangs, 20, what="a reconcile that hangs")
         shop.patch("email", '{"paused": true}')
@@ -118,13 +74,13 @@ def test_a_pause_binds_while_a_reconcile_of_the_same_pipeline_hangs(shop: Shop) 
 def test_a_pipeline_that_is_applied_paused_is_so_before_it_has_a_pod(shop: Shop) -> None:
     """It must not run a single job: so the pause comes before everything that workers need."""
     numbers = itertools.count()
-    with Hole(shop).dug() as hole:
+    with dug(shop) as hole:
 
         def is_dug() -> bool:  # the API server hears of webhooks a moment later
             probe = ("create", "configmap", f"probe-{next(numbers)}", "--dry-run=server")
             with contextlib.suppress(RefusedError):
                 shop.namespace.kubectl(*probe, "--request-timeout=1s")
-            return bool(hole.taken)
+            return hole.was_met
 
         wait_until(is_dug, 20, what="a ConfigMap that hangs")
         shop.pipeline("email", paused=True)
