@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import pytest
 
 from tests.support.clusters import Cluster, Namespace
 from tests.support.missing import require
-from tests.support.operating import Shop
+from tests.support.operating import START_SECONDS, Shop, running_operator, starting_operator
 from tests.support.programs import call
 from tests.support.waiting import wait_until
 from tools.tracked import ROOT
 
 INSTALL_SECONDS = 300.0  # two starts of the operator on a node that does much else
+MISSED_SECONDS = 40.0
+"""Until kopf gives up a definition that is gone, about 15 s."""
 CRD = "customresourcedefinition/pipelines.flume.dev"
 EXAMPLE = ROOT / "examples" / "minimal"
 
@@ -30,6 +32,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     call("helm", "package", "charts/flume", "--destination", str(folder), timeout=INSTALL_SECONDS)
     [made] = folder.glob("flume-*.tgz")
     return made
+
+
+@pytest.fixture(scope="module")
+def empty(clusters: Callable[[], AbstractContextManager[Cluster]]) -> Iterator[Cluster]:
+    """Return a cluster for those who take away what all others need."""
+    with clusters() as made:
+        yield made
 
 
 def helm(cluster: Cluster, namespace: str, *arguments: str) -> str:
@@ -85,27 +94,40 @@ def test_a_release_for_one_namespace_runs_a_job_there_with_the_rights_of_the_cha
     assert namespace.get("deployment", "hello")["status"]["readyReplicas"] == 1
 
 
+def test_an_operator_without_the_definition_ends_and_says_what_is_missing(
+    empty: Cluster, tmp_path: Path
+) -> None:
+    """kopf would be deaf for ever; a process that ends is started again, and seen."""
+    empty.kubectl("apply", "--filename", str(ROOT / "crds" / "pipelines.flume.dev.yaml"))
+    with running_operator(empty, tmp_path / "first") as started:
+        empty.kubectl("delete", CRD)
+        assert started.wait(MISSED_SECONDS) == 1
+        assert "watch_ended" in started.output
+    with starting_operator(empty, tmp_path / "second") as refused:
+        assert refused.wait(START_SECONDS) == 1
+        assert "install the CustomResourceDefinition pipelines.flume.dev" in refused.output
+
+
 def test_a_release_for_the_cluster_brings_the_definition_and_leaves_it(
-    clusters: Callable[[], AbstractContextManager[Cluster]], package: Path, operator_image: str
+    empty: Cluster, package: Path, operator_image: str
 ) -> None:
     """Without the definition every Pipeline of the cluster would go, and every worker with it."""
-    with clusters() as empty:
-        empty.load_images(operator_image)
-        empty.kubectl("delete", CRD)
-        notes = install(empty, "flume-system", package, operator_image)
-        assert "runs Pipelines in all namespaces" in notes
+    empty.load_images(operator_image)
+    empty.kubectl("delete", CRD, "--ignore-not-found")
+    notes = install(empty, "flume-system", package, operator_image)
+    assert "runs Pipelines in all namespaces" in notes
 
-        empty.kubectl("apply", "--filename", str(EXAMPLE / "pipeline.yaml"))
-        deployed = ("wait", "--for=create", "deployment/hello", "--timeout=30s")
-        empty.kubectl(*deployed)
-        reason = """jsonpath={.status.conditions[?(@.type=="SettingsSynced")].reason}"""
-        look = ("get", "pipeline/hello", "--output", reason)
-        wait_until(lambda: empty.kubectl(*look) == "SecretMissing", 20, what="the condition")
+    empty.kubectl("apply", "--filename", str(EXAMPLE / "pipeline.yaml"))
+    deployed = ("wait", "--for=create", "deployment/hello", "--timeout=30s")
+    empty.kubectl(*deployed)
+    reason = """jsonpath={.status.conditions[?(@.type=="SettingsSynced")].reason}"""
+    look = ("get", "pipeline/hello", "--output", reason)
+    wait_until(lambda: empty.kubectl(*look) == "SecretMissing", 20, what="the condition")
 
-        assert "kept" in helm(empty, "flume-system", "uninstall", "flume", "--wait")
-        for kept in (CRD, "pipeline/hello", "deployment/hello"):
-            assert empty.kubectl("get", kept, "--output", "name").strip()
-        install(empty, "flume-system", package, operator_image)  # takes over what was kept
+    assert "kept" in helm(empty, "flume-system", "uninstall", "flume", "--wait")
+    for kept in (CRD, "pipeline/hello", "deployment/hello"):
+        assert empty.kubectl("get", kept, "--output", "name").strip()
+    install(empty, "flume-system", package, operator_image)  # takes over what was kept
 
 
 def log(namespace: Namespace, *what: str) -> str:
