@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from flume import Client, Discard, Retry, current_job
 from flume.pipeline import PipelineSettings
 from flume.runtime.tracing import traced
+from tests.runtime.spanning import Spans, attributes, outcomes
 from tests.runtime.working import QUEUE, Stage, named
 from tests.support.processes import REPOSITORY
 from tests.support.servers import Server
@@ -30,52 +28,6 @@ SECRET = "ada@example.com"
 def stage(solo: Stage) -> Stage:
     """Return a queue on Valkey: nothing here depends on the server."""
     return solo
-
-
-class Spans:
-    """What has been recorded."""
-
-    def __init__(self) -> None:
-        self._exporter = InMemorySpanExporter()
-        self.provider = TracerProvider()
-        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-
-    def of(self, kind: SpanKind) -> list[ReadableSpan]:
-        """Return the ended spans of one kind, in the order of their ends."""
-        return [span for span in self._exporter.get_finished_spans() if span.kind is kind]
-
-    @property
-    def enqueues(self) -> list[ReadableSpan]:
-        """Those of enqueues."""
-        return self.of(SpanKind.PRODUCER)
-
-    @property
-    def runs(self) -> list[ReadableSpan]:
-        """Those of runs."""
-        return self.of(SpanKind.CONSUMER)
-
-    def text(self) -> str:
-        """Return everything that an exporter would send."""
-        return "\n".join(span.to_json() for span in self._exporter.get_finished_spans())
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
-    """Set OpenTelemetry up for one test; its own function works once a process."""
-    recorded = Spans()
-    monkeypatch.setattr(trace, "_TRACER_PROVIDER", recorded.provider)
-    yield recorded
-    recorded.provider.shutdown()
-
-
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    """Return the attributes of a span."""
-    return dict(span.attributes or {})
-
-
-def outcomes(runs: Sequence[ReadableSpan]) -> list[str]:
-    """Return what became of each run."""
-    return [attributes(run)["flume.outcome"] for run in runs]
 
 
 def handlers_of(function: Callable[[], object]) -> tuple[Any, Any]:

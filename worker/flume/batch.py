@@ -169,3 +169,9 @@ class Batch(Generic[T]):
         if job not in self._members:
             raise ValueError(f"{job!r} is not of this {self!r}")
         self._settled[job] = error
+
+
+def ending_of(batch: Batch[Any]) -> str:
+    """Return why the call with ``batch`` is being stopped, as its jobs say; empty: it is not."""
+    endings = {job._held.ending for job in batch if job._held is not None}
+    return endings.pop() if len(endings) == 1 else ""

@@ -21,6 +21,7 @@ from flume.errors import JobTimeoutError
 from flume.handler import Handler
 from flume.outcome import Discard, Retry
 from flume.pipeline import PipelineSettings
+from flume.runtime.batch_tracing import ENDED, trace_batches
 from flume.runtime.verdict import Again, judge
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 Handlers = Mapping[str, Handler[..., Any]]
 Settings = Callable[[], PipelineSettings]
 """What is in force when a run ends: it may have changed since the worker started."""
-
-_ENDED = {"shutdown": "released", "lost": "lost"}
-"""By why it was stopped: what became of a job that was settled before its handler returned."""
 
 
 def traced(handlers: Handlers, settings: Settings) -> Handlers:
@@ -48,7 +46,9 @@ def traced(handlers: Handlers, settings: Settings) -> Handlers:
     if tracer is None:
         return handlers
     made = {
-        id(item): item if isinstance(item, BatchHandler) else _traced(item, tracer, settings)
+        id(item): trace_batches(item, tracer, lambda: settings().queue)
+        if isinstance(item, BatchHandler)
+        else _traced(item, tracer, settings)
         for item in handlers.values()
     }
     return {name: made[id(item)] for name, item in handlers.items()}  # aliases share one
@@ -127,8 +127,8 @@ def _outcome(
 ) -> tuple[BaseException | None, str]:
     """Return the error that counts and what becomes of the job, as ``settler`` will decide."""
     is_cut_short = error is not None and not isinstance(error, Retry | Discard)
-    if job.ending in _ENDED and (job.is_settled or is_cut_short):
-        return error, _ENDED[job.ending]
+    if job.ending in ENDED and (job.is_settled or is_cut_short):
+        return error, ENDED[job.ending]
     # An async handler ends by being cancelled; a sync one is told, and ends by whatever it raises.
     is_stopped = isinstance(error, asyncio.CancelledError) or (error and not job.handler.is_async)
     if job.ending == "timeout" and (is_stopped or job.is_settled):
