@@ -33,9 +33,12 @@ def _environment(url: str) -> dict[str, str]:
     return {**os.environ, **ENVIRONMENT, "FLUME_REDIS_URL": url}
 
 
-def _run(*args: str, url: str = "redis://127.0.0.1:1/0") -> subprocess.CompletedProcess[str]:
+def _run(
+    *args: str, url: str = "redis://127.0.0.1:1/0", folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *args],
+        cwd=folder,
         env=_environment(url),
         capture_output=True,
         text=True,
@@ -136,6 +139,18 @@ def test_without_click_the_command_says_what_to_install() -> None:
     assert ended.returncode == 1
     assert "pip install 'kubeflume[worker]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_modules_whose_handlers_share_a_name_end_a_worker_with_2(tmp_path: Path) -> None:
+    """It is the code not to be started again after: the same modules would fail for ever."""
+    for name in ("first", "second"):
+        source = "from flume import handler\n@handler(name='send')\ndef send() -> None: ...\n"
+        (tmp_path / f"{name}.py").write_text(source)
+
+    ended = _run("worker", "-q", "orders", "-m", "first", "-m", "second", folder=tmp_path)
+
+    assert ended.returncode == 2
+    assert "two handlers are named 'send': first.send and second.send." in ended.stderr
 
 
 @pytest.mark.parametrize(

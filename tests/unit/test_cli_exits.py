@@ -17,6 +17,7 @@ from tests.support.command_line import flume
         (errors.ServerRefusedError("x"), 4),
         (errors.JobNotFoundError("x"), 5),
         (errors.ConfigurationError("x"), 2),
+        (errors.HandlerError("x"), 2),
         (errors.ManifestError("x"), 2),
         (errors.NameRefusedError("x"), 2),
         (errors.PayloadTooLargeError("x", size=2, limit=1), 2),

@@ -7,6 +7,7 @@ from enum import IntEnum
 from flume.errors import (
     ConfigurationError,
     FlumeError,
+    HandlerError,
     JobNotFoundError,
     ManifestError,
     NameRefusedError,
@@ -56,6 +57,7 @@ _MEANINGS: tuple[tuple[type[FlumeError], Exit], ...] = (
     (WorkerNotFoundError, Exit.NOT_FOUND),
     (PauseNotAcknowledgedError, Exit.UNACKNOWLEDGED),
     (ConfigurationError, Exit.USAGE),
+    (HandlerError, Exit.USAGE),
     (ManifestError, Exit.USAGE),
     (NameRefusedError, Exit.USAGE),
     (PayloadError, Exit.USAGE),
