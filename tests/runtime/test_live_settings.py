@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flume.keys import Keys
 from flume.pipeline import PipelineSettings
 from flume.runtime.worker import Worker
 from tests.runtime.recorded import (
@@ -98,6 +99,33 @@ async def test_a_worker_reports_the_generation_that_it_runs(stage: Stage) -> Non
             while (record := await reported())["generation"] != generation:
                 pass
     assert (record["max_demand"], record["flags"], record["settings_problem"]) == (5, {}, "")
+
+
+async def test_a_worker_tells_the_settings_that_no_record_tells(stage: Stage) -> None:
+    """Its manifest, a default, or a record that is gone: nobody else can know."""
+
+    async def nothing() -> None:
+        """Do nothing."""
+
+    seen: list[tuple[str, Any]] = []
+
+    async def told(origin: str) -> None:
+        async with asyncio.timeout(BINDS_S):
+            while True:
+                (found,) = await stage.queue.workers()
+                if found.record["settings_from"] == origin:
+                    own = found.record["settings"]
+                    seen.append((origin, own and own["max_demand"]))
+                    return
+
+    async with stage.working(named("a", nothing), max_demand=6):
+        await told("default")
+        await write(stage, max_demand=5)
+        await told("record")
+        stage.server.call("DEL", Keys(QUEUE).settings)
+        await told("lost record")
+
+    assert seen == [("default", 6), ("record", None), ("lost record", 5)]
 
 
 async def test_a_record_counts_from_the_first_claim_on(stage: Stage) -> None:

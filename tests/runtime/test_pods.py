@@ -11,6 +11,7 @@ import pytest
 
 from flume import Client
 from flume.health import TOKEN_HEADER
+from tests.support.command_line import flume
 from tests.support.probing import lines_of, probe_of
 from tests.support.processes import REPOSITORY, spawn_worker
 from tests.support.servers import Server
@@ -222,6 +223,43 @@ def test_a_mounted_manifest_is_followed_where_there_is_no_record(
     ]
     [refused] = [line for line in lines_of(worker) if line["event"] == "manifest_refused"]
     assert "maxDemand" in refused["reason"]
+
+
+def test_a_worker_that_its_manifest_pauses_is_shown_as_paused(
+    valkey: Server, client: Client, tmp_path: Path
+) -> None:
+    """Nothing in Redis pauses it, so that only the worker can say why its jobs wait."""
+    path = str(mount(tmp_path, "paused: true, maxDemand: 7"))
+    with spawn_worker(
+        *("--manifest", path, "--health-port", "0"), url=valkey.url, log=tmp_path / "log"
+    ) as worker:
+        probe_of(worker).wait_for("/readyz", 200)
+        wait_until(lambda: client.queue(QUEUE).workers() != [])
+        shown = {
+            name: flume(name, *more, url=valkey.url).lines
+            for name, *more in (["workers"], ["queues"], ["pipelines"], ["settings", QUEUE])
+        }
+        told = {
+            name: flume(name, "--json", url=valkey.url).objects[0]
+            for name in ("workers", "queues", "pipelines")
+        }
+        resumed = flume("resume", QUEUE, url=valkey.url)
+        mount(tmp_path, "paused: false")
+        wait_until(lambda: not client.queue(QUEUE).workers()[0].record["paused"])
+        after = flume("pipelines", url=valkey.url).lines[1].split()
+
+    assert " paused (spec) " in shown["workers"][1]
+    assert "part paused" in shown["queues"][1]
+    assert " spec " in shown["pipelines"][1]
+    assert " no settings record" in shown["pipelines"][1]
+    assert ["paused", "true", "manifest"] in [line.split() for line in shown["settings"]]
+    assert ["max_demand", "7", "manifest"] in [line.split() for line in shown["settings"]]
+    assert (told["workers"]["paused"], told["workers"]["paused_by_settings"]) == (True, True)
+    assert (told["queues"]["paused"], told["queues"]["paused_workers"]) == (False, 1)
+    [pause] = told["pipelines"]["pauses"]
+    assert (pause["source"], pause["worker"]) == ("spec", told["workers"]["id"])
+    assert "stays paused: spec.paused of its own settings" in resumed.err
+    assert after[1] == "live"
 
 
 def test_a_stop_while_modules_are_imported_ends_at_once(valkey: Server, tmp_path: Path) -> None:

@@ -47,8 +47,10 @@ class WorkerInfo:
     seen: datetime
     """Its last beat, by Redis' clock; a live worker beats twice a second."""
     record: dict[str, Any]
-    """host, pid, version, handlers, running, max_demand, concurrency, started; and of its settings:
-    generation, settings_uid, settings_problem, awaits_settings, flags."""
+    """host, pid, version, handlers, running, max_demand, concurrency, started, paused; and of its
+    settings: generation, settings_uid, settings_problem, awaits_settings, flags, settings_from,
+    paused_by_settings (their ``paused`` alone holds this worker back), and settings: those in force
+    where the queue's record does not tell them, else None."""
 
 
 def handler_names(keys: Keys) -> Operation[list[str]]:

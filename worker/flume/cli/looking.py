@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SILENT_AFTER_S = 3.0
 """A worker beats twice a second; after six beats that did not come it counts as dead."""
 
+OWN_PAUSE = "spec.paused of its own settings, for the queue has no settings record"
+"""Why a worker claims nothing that nobody has paused in Redis."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
@@ -66,6 +69,11 @@ def is_alive(worker: WorkerInfo, now: datetime) -> bool:
 def record_of(worker: WorkerInfo) -> dict[str, Any]:
     """Return what a worker tells of itself: for people, so that anything in it may be missing."""
     return worker.record if isinstance(worker.record, dict) else {}
+
+
+def holds_itself_back(worker: WorkerInfo) -> bool:
+    """Return whether only settings of its own, such as its manifest's, pause the worker."""
+    return bool(record_of(worker).get("paused_by_settings"))
 
 
 def handlers_of(worker: WorkerInfo) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flume.cli.durations import duration, format_duration, format_moment
+from flume.cli.looking import OWN_PAUSE, holds_itself_back, is_alive
 from flume.cli.output import note, plural
 from flume.cli.server import Server, pass_server, queue_name, server_options
 from flume.keys import Keys
@@ -125,6 +126,9 @@ def resume(
         for info in client.queue(name).pauses():
             if info.worker in (None, worker):
                 note(f"{name} stays paused by {said(info, now)}")
+        for each in client.queue(name).workers():
+            if is_alive(each, now) and holds_itself_back(each) and worker in (None, each.id):
+                note(f"worker {each.id} of {name} stays paused: {OWN_PAUSE}.")
     if wait:
         _await(server, changes, worker, "resume", timeout)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flume.cli.durations import format_moment
-from flume.cli.looking import QueueView, look_at_all
+from flume.cli.looking import OWN_PAUSE, QueueView, holds_itself_back, look_at_all
 from flume.cli.output import Cell, Column, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, server_options
 
@@ -44,6 +44,11 @@ class PipelineView:
     def is_paused(self) -> bool:
         """Nobody claims, also who comes later."""
         return any(info.worker is None for info in self.pauses)
+
+    @property
+    def held_back(self) -> list[str]:
+        """Ids of live workers that only settings of their own keep from claiming."""
+        return [worker.id for worker in self.queue.workers if holds_itself_back(worker)]
 
 
 @click.command("pipelines")
@@ -85,7 +90,9 @@ def _rows(view: PipelineView, now: datetime) -> list[list[str | int | Cell]]:
         Cell(f"{counts.running:,}", "green" if counts.running else ""),
         view.owner or "-",
     ]
-    pauses = [_pause_cells(info, now) for info in view.pauses] or [["-", "-", "-", "-", "-"]]
+    pauses = [_pause_cells(info, now) for info in view.pauses]
+    pauses += [_own_cells(worker_id) for worker_id in view.held_back]
+    pauses = pauses or [["-", "-", "-", "-", "-"]]
     rest: list[str | int | Cell] = [""] * len(first)
     return [[*(rest if place else first), *cells] for place, cells in enumerate(pauses)]
 
@@ -95,13 +102,18 @@ def _state(view: PipelineView) -> Cell:
         return Cell("paused", "magenta")
     if not view.queue.workers:
         return Cell("no worker", "yellow")
-    return Cell("part paused", "magenta") if view.pauses else Cell("live", "green")
+    is_part_paused = view.pauses or view.held_back
+    return Cell("part paused", "magenta") if is_part_paused else Cell("live", "green")
 
 
 def _pause_cells(info: PauseInfo, now: datetime) -> list[str | int | Cell]:
     since = format_moment(info.since, now) if info.since else "?"
     until = format_moment(info.until, now) if info.until else "resumed"
     return [Cell(info.source, "magenta"), info.by or "?", since, until, info.reason or "-"]
+
+
+def _own_cells(worker_id: str) -> list[str | int | Cell]:
+    return [Cell("spec", "magenta"), worker_id, "?", "?", OWN_PAUSE]
 
 
 def _fields(view: PipelineView) -> dict[str, object]:
@@ -124,5 +136,16 @@ def _fields(view: PipelineView) -> dict[str, object]:
                 "reason": info.reason or None,
             }
             for info in view.pauses
+        ]
+        + [
+            {
+                "source": "spec",
+                "worker": worker_id,
+                "by": None,
+                "since": None,
+                "until": None,
+                "reason": OWN_PAUSE,
+            }
+            for worker_id in view.held_back
         ],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flume.cli.durations import format_duration
-from flume.cli.looking import QueueView, handlers_of, look_at_all
+from flume.cli.looking import QueueView, handlers_of, look_at_all, record_of
 from flume.cli.output import Cell, Column, note, plural, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, server_options
 
@@ -64,11 +64,19 @@ def state(view: QueueView) -> Cell:
     words = []
     if view.counts.is_paused:
         words.append("paused")
+    elif paused_workers(view):
+        words.append("part paused")
     if not view.workers:
         words.append("no worker")
     if not view.is_configured:
         words.append("not configured")
-    return Cell(", ".join(words), "magenta" if view.counts.is_paused else "yellow")
+    is_paused = view.counts.is_paused or paused_workers(view)
+    return Cell(", ".join(words), "magenta" if is_paused else "yellow")
+
+
+def paused_workers(view: QueueView) -> int:
+    """Return how many of the live workers say that they are paused."""
+    return sum(bool(record_of(worker).get("paused")) for worker in view.workers)
 
 
 def fields(view: QueueView) -> dict[str, object]:
@@ -89,6 +97,7 @@ def fields(view: QueueView) -> dict[str, object]:
         "latency_s": counts.latency_s,
         "workers": len(view.workers),
         "paused": counts.is_paused,
+        "paused_workers": paused_workers(view),
         "configured": view.is_configured,
         "handlers": [
             {

@@ -30,6 +30,7 @@ def settings(server: Server, /, *, queue: str, as_json: bool) -> None:
     """Show what is in force for QUEUE, and where each value comes from.
 
     The settings record, the defaults for what it leaves out, and the flags of single workers.
+    Where there is no record, what the live workers go by: their manifest, or the defaults.
     Then which workers run which generation of the record.
     """
     record, given, problem = _read(server, queue)
@@ -39,7 +40,7 @@ def settings(server: Server, /, *, queue: str, as_json: bool) -> None:
         show_json([fields(queue, record, given, problem, workers)])
         return
     click.echo(_headline(queue, record, problem))
-    show_table(SETTINGS, _rows(record, given, workers), empty="")
+    show_table(SETTINGS, _rows(record, given, workers), empty="No worker says what it goes by.")
     click.echo()
     rows = [_worker_row(worker, record, problem) for worker in workers]
     show_table(WORKERS, rows, empty=f"There are no workers of {queue}.")
@@ -81,13 +82,15 @@ def fields(
         "problem": problem or None,
         "settings": {
             name: {"value": value, "from": "record" if name in given else "default"}
-            for name, value in _values(record).items()
+            for name, value in (_values(record) if record else {}).items()
         },
         "workers": [
             {
                 "id": worker.id,
                 "generation": record_of(worker).get("generation"),
                 "current": _is_current(worker, record),
+                "from": record_of(worker).get("settings_from"),
+                "settings": record_of(worker).get("settings"),
                 "flags": record_of(worker).get("flags") or {},
                 "problem": record_of(worker).get("settings_problem") or None,
                 "waiting": bool(record_of(worker).get("awaits_settings")),
@@ -98,12 +101,10 @@ def fields(
     }
 
 
-def _values(record: SettingsRecord | None) -> dict[str, Any]:
+def _values(record: SettingsRecord) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from flume.pipeline import PipelineSettings
-
-    found = asdict(record.settings if record else PipelineSettings("none"))
+    found = asdict(record.settings)
     del found["queue"]
     return found
 
@@ -112,7 +113,7 @@ def _headline(queue: str, record: SettingsRecord | None, problem: str) -> str:
     if problem:
         return f"{queue}: the settings record cannot be read; workers keep what they have."
     if record is None:
-        return f"{queue}: no settings record; workers go by their manifest, or the defaults."
+        return f"{queue}: no settings record; each worker goes by its manifest, or the defaults."
     since = _moment(record.owner.created_ms)
     whose = f"{record.owner.name} ({since:%Y-%m-%d %H:%M:%S} UTC)" if since else record.owner.name
     return f"{queue}: generation {record.generation}, of {whose or 'nobody known'}"
@@ -121,6 +122,8 @@ def _headline(queue: str, record: SettingsRecord | None, problem: str) -> str:
 def _rows(
     record: SettingsRecord | None, given: set[str], workers: Sequence[WorkerInfo]
 ) -> list[Row]:
+    if record is None:
+        return _rows_of_workers(workers)
     rows: list[Row] = []
     for name, value in _values(record).items():
         origin = Cell("record", "green") if name in given else Cell("default", "dim")
@@ -129,10 +132,34 @@ def _rows(
             flags = record_of(worker).get("flags")
             if isinstance(flags, dict) and name in flags:
                 rows.append(["", _shown(flags[name]), Cell(f"flag of {worker.id}", "yellow")])
-        stricter = _stricter_limit(workers) if name == "rate_limit" else None
-        if stricter is not None:
-            rows.append(["", _shown(stricter), Cell("in force: another pipeline's", "yellow")])
+        rows += _stricter_rows(name, workers)
     return rows
+
+
+def _rows_of_workers(workers: Sequence[WorkerInfo]) -> list[Row]:
+    """Return what the workers say that they go by: a line for each value, with who has it."""
+    found: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for worker in workers:
+        told = record_of(worker)
+        own, flags = told.get("settings"), told.get("flags")
+        for name, value in own.items() if isinstance(own, dict) else ():
+            is_flag = isinstance(flags, dict) and name in flags
+            origin = "flag" if is_flag else str(told.get("settings_from"))
+            found.setdefault(name, {}).setdefault((_shown(value), origin), []).append(worker.id)
+    rows: list[Row] = []
+    for name, values in found.items():
+        for place, ((value, origin), ids) in enumerate(values.items()):
+            whose = "" if len(ids) == len(workers) else f" of {', '.join(ids)}"
+            rows.append(["" if place else name, value, Cell(f"{origin}{whose}", "yellow")])
+        rows += _stricter_rows(name, workers)
+    return rows
+
+
+def _stricter_rows(name: str, workers: Sequence[WorkerInfo]) -> list[Row]:
+    stricter = _stricter_limit(workers) if name == "rate_limit" else None
+    if stricter is None:
+        return []
+    return [["", _shown(stricter), Cell("in force: another pipeline's", "yellow")]]
 
 
 def _stricter_limit(workers: Sequence[WorkerInfo]) -> dict[str, Any] | None:
@@ -173,7 +200,7 @@ def _worker_row(worker: WorkerInfo, record: SettingsRecord | None, problem: str)
     elif not _is_current(worker, record):
         state = Cell("not yet", "yellow")
     elif record is None:
-        state = Cell("its own", "yellow")
+        state = Cell(f"its own: {told.get('settings_from')}", "yellow")
     return [worker.id, generation_of(told), state]
 
 

@@ -184,7 +184,6 @@ def worker(
     logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
     mounted = _mounted(manifest)  # before it is read
     settings, named, name = _settings(manifest, queue, modules)
-    flags = _flags(given)
     url, prefix = redis_url(server.url), server.key_prefix
     lead_clients(url, prefix)
     config = WorkerConfig(
@@ -194,8 +193,9 @@ def worker(
         prefix=prefix,
         pipeline=pipeline or name,
         grace_s=grace,
-        flags=flags,
+        flags=_flags(given),
         awaits_settings=wait_settings,
+        settings_from=_origin(manifest),
         labels=_labels(),
     )
     process = ProcessConfig(
@@ -216,6 +216,12 @@ def _mounted(manifest: Path | None) -> Mounted | None:
     from flume.local.mounted import Mounted
 
     return Mounted(manifest)
+
+
+def _origin(manifest: Path | None) -> str:
+    from flume.runtime.live import DEFAULTS, MANIFEST
+
+    return DEFAULTS if manifest is None else MANIFEST
 
 
 def _labels() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flume.cli.durations import format_duration
-from flume.cli.looking import handlers_of, is_alive, record_of
+from flume.cli.looking import handlers_of, holds_itself_back, is_alive, record_of
 from flume.cli.output import Cell, Column, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, server_options
 
@@ -83,6 +83,7 @@ def fields(queue: str, worker: WorkerInfo, now: datetime) -> dict[str, Any]:
         "started": _moment(record.get("started")),
         "stopping": bool(record.get("stopping")),
         "paused": bool(record.get("paused")),
+        "paused_by_settings": holds_itself_back(worker),
         "host": record.get("host"),
         "pid": record.get("pid"),
         "version": record.get("version"),
@@ -112,7 +113,8 @@ def _state(worker: WorkerInfo, now: datetime) -> Cell:
     if record_of(worker).get("stopping"):
         return Cell("stopping", "yellow")
     if record_of(worker).get("paused"):
-        return Cell("paused", "magenta")
+        is_own = holds_itself_back(worker)
+        return Cell("paused (spec)" if is_own else "paused", "magenta")
     return Cell("live", "green")
 
 

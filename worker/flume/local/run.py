@@ -15,6 +15,7 @@ from flume.local.manifests import Manifests, Say
 from flume.local.server import embedded_server
 from flume.local.watching import Watcher
 from flume.manifest import Manifest
+from flume.runtime.live import MANIFEST
 from flume.runtime.process import ProcessConfig, run
 from flume.runtime.worker import Worker, WorkerConfig
 
@@ -67,6 +68,7 @@ def run_dev(
         workers = [
             WorkerConfig(
                 settings=manifest.settings(),
+                settings_from=MANIFEST,
                 loaded=handlers,
                 url=url,
                 prefix=config.prefix,

@@ -13,6 +13,12 @@ from typing import Any
 from flume.pipeline import PipelineSettings
 from flume.settings_record import SettingsRecord
 
+DEFAULTS = "default"
+MANIFEST = "manifest"
+RECORD = "record"
+LOST_RECORD = "lost record"
+"""Where settings come from; the last is a record that is gone, whose settings stay in force."""
+
 
 class LiveSettings:
     """What is in force: flags before the record, the record before what the worker was given.
@@ -24,6 +30,7 @@ class LiveSettings:
         given: What counts where there is no record: of a manifest, or the defaults.
         flags: Fields that were set for this worker alone.  They win.
         is_awaited: Claim nothing until there is a record.
+        origin: Where ``given`` is from.
     """
 
     def __init__(
@@ -32,12 +39,15 @@ class LiveSettings:
         flags: Mapping[str, Any] | None = None,
         *,
         is_awaited: bool = False,
+        origin: str = DEFAULTS,
     ) -> None:
         self.flags = dict(flags or {})
         self.current = replace(given, **self.flags)
         self.record: SettingsRecord | None = None
         """What it obeys; None where there is none, or none any more."""
         self.is_awaited = is_awaited
+        self.origin = origin
+        """Where what is in force comes from, flags aside."""
         self._offered: PipelineSettings | None = None
         self.problem = ""
         """Why the record that is there is not obeyed."""
@@ -49,12 +59,17 @@ class LiveSettings:
         return 0 if self.record is None else self.record.generation
 
     @property
-    def holds_back(self) -> bool:
-        """Whether the settings alone keep it from claiming.
+    def is_paused(self) -> bool:
+        """Whether settings that are of no record pause this worker.
 
         Where there is a record, what is paused stands in the queue's pause; both go together.
         """
-        return self.is_awaited or (self.record is None and self.current.paused)
+        return self.record is None and self.current.paused
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether the settings alone keep it from claiming."""
+        return self.is_awaited or self.is_paused
 
     @property
     def offered(self) -> PipelineSettings | None:
@@ -83,8 +98,11 @@ class LiveSettings:
         offered, self._offered = self._offered, None
         if record is not None:
             self.current, self.is_awaited = self.with_flags(record.settings), False
+            self.origin = RECORD
         elif offered is not None:
-            self.current = self.with_flags(offered)
+            self.current, self.origin = self.with_flags(offered), MANIFEST
+        elif self.origin == RECORD:
+            self.origin = LOST_RECORD
         for listener in self.listeners:
             listener(self.current)
         return changes(before, self.current)

@@ -42,7 +42,19 @@ def record(
         "settings_problem": live.problem,
         "awaits_settings": live.is_awaited,
         "flags": live.flags,
+        "settings_from": live.origin,
+        "settings": _own_settings(live),
+        "paused_by_settings": live.is_paused,
     }
+
+
+def _own_settings(live: LiveSettings) -> dict[str, Any] | None:
+    """Return what is in force where the queue's record does not tell it; else None."""
+    if live.record is not None and not live.problem:
+        return None
+    settings = asdict(live.current)
+    del settings["queue"]
+    return settings
 
 
 def measure(metrics: Metrics, demand: Demand, lanes: Sequence[Lane], link: Link) -> None:

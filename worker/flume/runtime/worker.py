@@ -24,7 +24,7 @@ from flume.runtime.extending import call_timeout
 from flume.runtime.identity import Identity, lease_ms, new_worker_id
 from flume.runtime.lanes import warn_of_single
 from flume.runtime.link import Link
-from flume.runtime.live import LiveSettings
+from flume.runtime.live import DEFAULTS, LiveSettings
 from flume.runtime.metrics import Metrics
 from flume.runtime.nothing import nothing
 from flume.runtime.sweeper import sweep
@@ -59,6 +59,8 @@ class WorkerConfig:
     """Whether it obeys the queue's settings record; a run of a test goes by what the test says."""
     awaits_settings: bool = False
     """Claim nothing until the queue has a settings record."""
+    settings_from: str = DEFAULTS
+    """Where ``settings`` are from, as ``runtime.live`` names it."""
     labels: dict[str, str] = field(default_factory=dict)
     """Shown with the worker, such as the name of its pod."""
 
@@ -74,7 +76,12 @@ class Worker:
         self.config = config
         self.keys = Keys(config.settings.queue, config.prefix)
         self.metrics = Metrics(self.keys.queue, config.pipeline or self.keys.queue)
-        self.live = LiveSettings(config.settings, config.flags, is_awaited=config.awaits_settings)
+        self.live = LiveSettings(
+            config.settings,
+            config.flags,
+            is_awaited=config.awaits_settings,
+            origin=config.settings_from,
+        )
         self.is_ready = False
         """It has registered and claims."""
         self.is_stuck = False
@@ -270,7 +277,7 @@ class Worker:
             **report.record(self.live, self._basis.demand, lanes, handlers),
             "started": round(self._started_at, 3),
             "stopping": self._stopping.is_set(),
-            "paused": parts is not None and parts.pauses.is_paused,
+            "paused": self.live.is_paused or (parts is not None and parts.pauses.is_paused),
             "limit_in_force": None if parts is None else parts.limiter.shown(),
             "pause_seen": parts.pauses.seen if parts is not None else "",
             **self.config.labels,
