@@ -154,7 +154,8 @@ def _worker(manifest: Manifest, uid: str, image: str, prefix: str) -> dict[str, 
 def _environment(manifest: Manifest, prefix: str, token: str) -> list[dict[str, Any]]:
     """Return the worker's variables: ours in order of name, then the Pipeline's in their own.
 
-    A list in another order would be a new pod.  The Pipeline's win, and may refer to ours.
+    A list in another order would be a new pod.  The Pipeline's win, and may refer to ours; those
+    that probes and hook go by it cannot have, by the manifest's rules.
     """
     spec = manifest.spec
     ours: dict[str, Any] = {

@@ -98,6 +98,8 @@ BAD_SPECS: tuple[tuple[str, str], ...] = (
     ("spec: {env: [{name: A, value: a}, {name: A, value: b}]}", "spec.env[1]: Duplicate value: {\"name\":\"A\"}"),
     ("spec: {env: [{name: A, value: a, valueFrom: {}}]}", "spec.env[0]: Invalid value: \"object\": set value or valueFrom, not both"),
     ("spec: {env: [{name: 1A, value: a}]}", "spec.env[0].name: Invalid value: \"1A\": spec.env[0].name in body should match '^[-._a-zA-Z][-._a-zA-Z0-9]*$'"),
+    ("spec: {env: [{name: FLUME_HEALTH_PORT, value: '9000'}]}", "spec.env: Invalid value: \"object\": FLUME_DRAIN_TOKEN and FLUME_HEALTH_PORT are set by the operator, whose probes and hook need them so: leave them out"),
+    ("spec: {env: [{name: A, value: a}, {name: FLUME_DRAIN_TOKEN, value: b}]}", "spec.env: Invalid value: \"object\": FLUME_DRAIN_TOKEN and FLUME_HEALTH_PORT are set by the operator, whose probes and hook need them so: leave them out"),
     ("spec: {env: A=a}", "spec.env: Invalid value: \"string\": spec.env in body must be of type array: \"string\""),
     ("spec: {envFrom: [secret]}", "spec.envFrom[0]: Invalid value: \"string\": spec.envFrom[0] in body must be of type object: \"string\""),
     ("spec: {resources: {limits: {cpu: 0.5}}}", "spec.resources.limits.cpu: Invalid value: \"number\": spec.resources.limits.cpu in body must be of type integer,string: \"number\""),

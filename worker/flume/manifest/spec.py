@@ -18,6 +18,11 @@ def _names_worker(containers: list[dict[str, Any]] | tuple[Container, ...]) -> b
     return any(isinstance(item, dict) and item.get("name") == "worker" for item in containers)
 
 
+def _changes_fixed(env: list[dict[str, Any]] | tuple[EnvVar, ...]) -> bool:
+    names = (item.get("name") for item in env if isinstance(item, dict))
+    return any(name in ("FLUME_DRAIN_TOKEN", "FLUME_HEALTH_PORT") for name in names)
+
+
 class PipelineSpec(Model):
     """A queue, the handlers that run its jobs, how fast, and in which pods."""
 
@@ -176,5 +181,14 @@ class PipelineSpec(Model):
             cel="!has(self.containers) || self.containers.all(item, item.name != 'worker')",
             at="containers",
             sentence="the name worker is taken by the worker's own container: choose another",
+        ),
+        Rule(
+            reads=("env",),
+            broken=_changes_fixed,
+            cel="!has(self.env) || self.env.all(item, item.name != 'FLUME_DRAIN_TOKEN' && "
+            "item.name != 'FLUME_HEALTH_PORT')",
+            at="env",
+            sentence="FLUME_DRAIN_TOKEN and FLUME_HEALTH_PORT are set by the operator, whose "
+            "probes and hook need them so: leave them out",
         ),
     )
