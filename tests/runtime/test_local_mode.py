@@ -195,15 +195,25 @@ def test_which_redis_is_used_and_why_is_said(dev: Dev, tmp_path: Path) -> None:
     codes = [by_variable.wait()]
     codes.append(dev("--redis", url, variable="redis://127.0.0.1:2/0").wait())
     codes.append(dev("--env-file", str(file)).wait())
-    said = by_variable.output  # of all three, one behind the other
+    url_file = tmp_path / "url"
+    url_file.write_text(url, encoding="utf-8")
+    codes.append(dev("--redis-file", str(url_file), variable=url).wait())
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(f"FLUME_REDIS_FILE={url_file}\n")
+    codes.append(dev("--env-file", str(file)).wait())
+    codes.append(dev("--env-file", str(file), "--redis", url).wait())
+    said = by_variable.output  # of all, one behind the other
 
-    assert codes == [3, 3, 3]
+    assert codes == [3] * 6
     assert "secret" not in said
     assert [line for line in said.splitlines() if "flume dev" in line] == [
         "flume dev: uses redis://127.0.0.1:1/0, as FLUME_REDIS_URL says; "
         "unset it for a Valkey of its own",
         "flume dev: uses redis://127.0.0.1:1/0, as --redis says",
         "flume dev: uses redis://127.0.0.1:1/0, as FLUME_REDIS_URL in the --env-file says",
+        f"flume dev: uses file://{url_file}, as --redis-file says",
+        f"flume dev: uses file://{url_file}, as FLUME_REDIS_FILE in the --env-file says",
+        "flume dev: uses redis://127.0.0.1:1/0, as --redis says",
     ]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from flume.cli.server import Server, pass_server, server_options
 from flume.cli.worker import logging_options, print_at_once
@@ -23,10 +22,16 @@ def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | 
         return
     from flume.local.server import read_environment
 
-    read_environment(value)
     server = ctx.ensure_object(Server)
-    server.url = server.url or os.environ.get("FLUME_REDIS_URL")
+    before = dict(os.environ)
+    read_environment(value)
     server.prefix = server.prefix or os.environ.get("FLUME_KEY_PREFIX")
+    if server.named_by.startswith("--"):
+        return
+    # As in a shell, the file counts before the URL.
+    for name, kind in (("FLUME_REDIS_URL", str), ("FLUME_REDIS_FILE", Path)):
+        if found := os.environ.get(name):
+            server.name(kind(found), name if name in before else f"{name} in the --env-file")
 
 
 @click.command()
@@ -59,9 +64,7 @@ def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | 
 @logging_options("text")
 @server_options
 @pass_server
-@click.pass_context
 def dev(
-    ctx: click.Context,
     server: Server,
     /,
     *,
@@ -98,21 +101,13 @@ def dev(
     view = _View(config.prefix, quiet=quiet, has_own_server=server.url is None)
     view.configure_logs(log_format, log_level, log_config)
     if server.url is not None:
-        view.name_redis(server.url, _who_named(ctx))
+        is_left_over = server.named_by.startswith("FLUME_") and " " not in server.named_by
+        hint = "; unset it for a Valkey of its own" if is_left_over else ""
+        view.name_redis(server.url, f"as {server.named_by} says{hint}")
     try:
         return run_dev(config, on_ready=view.ready, on_start=view.start, say=view.say)
     finally:
         view.close()
-
-
-def _who_named(ctx: click.Context) -> str:
-    """Return who named the Redis that is used in place of an embedded one."""
-    sources = [each.get_parameter_source("url") for each in (ctx, ctx.find_root())]
-    if ParameterSource.COMMANDLINE in sources:
-        return "as --redis says"
-    if ParameterSource.ENVIRONMENT in sources:
-        return "as FLUME_REDIS_URL says; unset it for a Valkey of its own"
-    return "as FLUME_REDIS_URL in the --env-file says"
 
 
 class _View:

@@ -85,8 +85,10 @@ SECTIONS = {
 def cli(ctx: click.Context, url: str | None, file: Path | None, prefix: str | None) -> None:
     """Durable jobs on Redis or Valkey."""
     server = ctx.ensure_object(Server)
-    server.url = url
-    if file is not None and ctx.get_parameter_source("url") is not ParameterSource.COMMANDLINE:
-        server.url = file.absolute().as_uri()
+    sources = {name: ctx.get_parameter_source(name) for name in ("url", "file")}
+    is_typed = {name: found is ParameterSource.COMMANDLINE for name, found in sources.items()}
+    server.name(url, "--redis" if is_typed["url"] else "FLUME_REDIS_URL")
+    if not is_typed["url"]:
+        server.name(file, "--redis-file" if is_typed["file"] else "FLUME_REDIS_FILE")
     server.prefix = prefix
     ctx.call_on_close(server.close)

@@ -30,9 +30,18 @@ class Server:
 
     def __init__(self) -> None:
         self.url: str | None = None
+        """None: nobody has named one."""
+        self.named_by = ""
+        """The option or the variable that names it."""
         self.prefix: str | None = None
         self._client: Client | None = None
         self._connections: SyncConnections | None = None
+
+    def name(self, url: str | Path | None, by: str) -> None:
+        """Go to the Redis of this URL, or of the URL in this file; None changes nothing."""
+        if url is not None:
+            self.url = url.absolute().as_uri() if isinstance(url, Path) else url
+            self.named_by = by
 
     @property
     def key_prefix(self) -> str:
@@ -77,24 +86,21 @@ class Server:
 pass_server = click.make_pass_decorator(Server, ensure=True)
 
 
-def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value is not None:
-        setattr(ctx.ensure_object(Server), str(param.name), value)
+def _name(ctx: click.Context, param: click.Parameter, value: str | Path | None) -> None:
+    ctx.ensure_object(Server).name(value, param.opts[0])
 
 
-def _keep_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+def _keep_prefix(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
-        ctx.ensure_object(Server).url = value.absolute().as_uri()
+        ctx.ensure_object(Server).prefix = value
 
 
 def server_options(function: F) -> F:
     """Add the root's options of Redis, so that they may stand behind the command as well."""
     path = click.Path(dir_okay=False, path_type=Path)
-    file = click.option(
-        "--redis-file", type=path, expose_value=False, callback=_keep_file, hidden=True
-    )
-    prefix = click.option("--prefix", expose_value=False, callback=_keep, hidden=True)
-    url = click.option("--redis", "url", expose_value=False, callback=_keep, hidden=True)
+    file = click.option("--redis-file", type=path, expose_value=False, callback=_name, hidden=True)
+    prefix = click.option("--prefix", expose_value=False, callback=_keep_prefix, hidden=True)
+    url = click.option("--redis", "url", expose_value=False, callback=_name, hidden=True)
     return file(url(prefix(function)))
 
 
