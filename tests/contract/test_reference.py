@@ -21,6 +21,10 @@ from flume.cli.lazy import LazyGroup
 from flume.cli.root import cli
 from flume.commands.client import Counts, HandlerDepth
 from flume.logs import JsonFormatter
+from flume.manifest import PipelineSpec
+from flume.manifest.fields import Between
+from flume.manifest.live import Retry
+from flume.manifest.model import Model
 from flume.pipeline import PipelineSettings
 from flume.runtime.metrics import LABELS, Metrics, WorkerCollector
 from flume_operator.metrics import OperatorMetrics
@@ -212,6 +216,45 @@ def test_the_flags_of_a_command_are_those_of_its_table(heading: str, name: str) 
         option = found[flag]
         assert names(row["variable"]) == ([str(option.envvar)] if option.envvar else []), flag
         assert default_matches(row["default"], option), flag
+
+
+def test_the_bounds_of_a_flag_are_those_of_the_manifest_and_of_its_row() -> None:
+    """What a worker takes from a flag, the manifest must be able to say for all of them.
+
+    Times may be shorter than the manifest's whole seconds.
+    """
+    told = by_name(rows("settings", "flag", below="`flume worker`"), "flag")
+    found = {
+        flag: option.type
+        for flag, option in options(dict(commands())["worker"]).items()
+        if isinstance(option.type, click.IntRange | click.FloatRange) and flag in told
+    }
+    of_manifest: dict[str, tuple[type[Model], str]] = {
+        "--max-demand": (PipelineSpec, "max_demand"),
+        "--concurrency": (PipelineSpec, "concurrency"),
+        "--max-retries": (Retry, "max_retries"),
+        "--backoff-initial": (Retry, "backoff_initial_seconds"),
+        "--backoff-max": (Retry, "backoff_max_seconds"),
+        "--timeout": (PipelineSpec, "timeout_seconds"),
+        "--lease": (PipelineSpec, "lease_seconds"),
+        "--max-crashes": (PipelineSpec, "max_crashes"),
+    }
+    for flag, (model, field) in of_manifest.items():
+        [bounds] = [m for m in model.model_fields[field].metadata if isinstance(m, Between)]
+        ours = found[flag]
+        assert ours.max == bounds.high, flag
+        if isinstance(ours, click.IntRange):
+            assert ours.min == bounds.low, flag
+        else:
+            assert ours.min is not None
+            assert ours.min <= bounds.low, flag
+    written = {flag: row["unit"].partition(", ")[2] for flag, row in told.items() if flag in found}
+    assert written.pop("--health-port") == ""
+    assert written == {
+        flag: f"{kind.min:,} to {kind.max:,}"
+        for flag, kind in found.items()
+        if flag != "--health-port"
+    }
 
 
 def default_matches(told: str, option: click.Option) -> bool:

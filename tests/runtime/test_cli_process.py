@@ -153,6 +153,21 @@ def test_modules_whose_handlers_share_a_name_end_a_worker_with_2(tmp_path: Path)
     assert "two handlers are named 'send': first.send and second.send." in ended.stderr
 
 
+def test_a_manifest_of_two_pipelines_is_none_for_a_worker(tmp_path: Path) -> None:
+    """It would have to choose one; the sentence says how both can run."""
+    one = (
+        "apiVersion: flume.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: NAME}\n"
+        "spec: {queue: NAME, modules: [app]}\n"
+    )
+    path = tmp_path / "two.yaml"
+    path.write_text("---\n".join(one.replace("NAME", name) for name in ("a", "b")))
+
+    ended = _run("worker", "-f", str(path))
+
+    assert ended.returncode == 2
+    assert "holds 2 pipelines, and a worker runs one: give each a file and a" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "args",
     [["queues"], ["jobs", "orders"], ["enqueue", "orders", "send"], ["top"], ["workers", "orders"]],

@@ -57,6 +57,18 @@ def test_every_option_is_described_with_its_variable() -> None:
     assert missing == []
 
 
+def test_help_shows_the_variable_of_every_option() -> None:
+    """Who sets up a container reads it there, and not in a browser."""
+    hidden = [
+        f"{path} {option.opts[0]}"
+        for path, command in _commands(cli)
+        for option in command.params
+        if isinstance(option, click.Option) and option.envvar and not option.show_envvar
+    ]
+
+    assert hidden == []
+
+
 def test_every_exit_code_is_in_the_table() -> None:
     """And no other: scripts are written from it."""
     table = REFERENCE.partition("## Exit codes")[2].partition("## ")[0]

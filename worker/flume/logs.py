@@ -55,7 +55,9 @@ class TextFormatter(logging.Formatter):
         return line
 
 
-def configure(*, style: str = "json", level: str = "info", config: str | None = None) -> None:
+def configure(
+    *, style: str = "json", level: str = "info", config: str | Path | None = None
+) -> None:
     """Configure the process' logging.
 
     Args:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flume.cli.process import logging_options, print_at_once
 from flume.cli.server import Server, pass_server, server_options
-from flume.cli.worker import logging_options, print_at_once
 
 if TYPE_CHECKING:
     from flume.manifest import Manifest
@@ -41,7 +41,14 @@ def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | 
     nargs=-1,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
-@click.option("-f", "more", multiple=True, type=click.Path(path_type=Path), hidden=True)
+@click.option(
+    "-f",
+    "more",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="A manifest, as with kubectl; - for standard input.",
+)
 @click.option(
     "--until-empty",
     is_flag=True,
@@ -128,7 +135,7 @@ class _View:
         from flume import logs
         from flume.local.progress import ConsoleHandler, show_errors
 
-        logs.configure(style=style, level=level, config=str(config) if config else None)
+        logs.configure(style=style, level=level, config=config)
         if config is None and style == "text" and self._console.is_terminal:
             logging.getLogger().handlers[:] = [ConsoleHandler(self._console)]
         if config is None and style == "text" and not self._quiet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flume.cli.process import logging_options, print_at_once
 from flume.cli.server import Server, pass_server, server_options
 
 if TYPE_CHECKING:
@@ -21,16 +21,38 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., object])
 
-SETTINGS = (
-    ("--max-demand", int, "Jobs held at once, claimed or running.  [default: 100]"),
-    ("--concurrency", int, "Handlers at once.  [default: max demand; 10 threads if sync]"),
-    ("--max-retries", int, "Runs after the first.  [default: 5]"),
-    ("--backoff-initial", float, "Seconds of wait after the first failed run.  [default: 1]"),
-    ("--backoff-max", float, "Longest wait between two runs, seconds.  [default: 600]"),
-    ("--timeout", float, "Longest run of a job, seconds.  [default: 600]"),
-    ("--lease", float, "Seconds a silent worker keeps its jobs.  [default: 30]"),
-    ("--max-crashes", int, "Crashes while alone that bury a job.  [default: 2]"),
+SETTINGS: tuple[tuple[str, click.ParamType[Any], str], ...] = (
+    (
+        "--max-demand",
+        click.IntRange(1, 10_000),
+        "Jobs held at once, claimed or running.  [default: 100]",
+    ),
+    (
+        "--concurrency",
+        click.IntRange(1, 10_000),
+        "Handlers at once.  [default: max demand; 10 threads if sync]",
+    ),
+    ("--max-retries", click.IntRange(0, 1000), "Runs after the first.  [default: 5]"),
+    (
+        "--backoff-initial",
+        click.FloatRange(0, 86_400),
+        "Seconds of wait after the first failed run.  [default: 1]",
+    ),
+    (
+        "--backoff-max",
+        click.FloatRange(0, 604_800),
+        "Longest wait between two runs, seconds.  [default: 600]",
+    ),
+    ("--timeout", click.FloatRange(0.1, 604_800), "Longest run of a job, seconds.  [default: 600]"),
+    (
+        "--lease",
+        click.FloatRange(1, 3600),
+        "Seconds a silent worker keeps its jobs.  [default: 30]",
+    ),
+    ("--max-crashes", click.IntRange(1, 100), "Crashes while alone that bury a job.  [default: 2]"),
 )
+"""Flag, bounds and help.  The bounds are those of the manifest, but that times may be shorter than
+its whole seconds; a test compares them."""
 _FIELDS = {
     "backoff_initial": "backoff_initial_s",
     "backoff_max": "backoff_max_s",
@@ -40,57 +62,13 @@ _FIELDS = {
 
 
 def _setting_options(function: F) -> F:
-    for flag, kind, text in reversed(SETTINGS):
+    for flag, bounds, text in reversed(SETTINGS):
         name = flag.removeprefix("--").upper().replace("-", "_")
-        bounds = click.IntRange(0, 100_000) if kind is int else click.FloatRange(0, 604_800)
-        function = click.option(flag, type=bounds, envvar=f"FLUME_{name}", help=text)(function)
+        option = click.option(
+            flag, type=bounds, envvar=f"FLUME_{name}", show_envvar=True, help=text
+        )
+        function = option(function)
     return function
-
-
-def logging_options(style: str) -> Callable[[F], F]:
-    """Return a decorator that adds the options of a process' logs and health."""
-
-    def decorate(function: F) -> F:
-        for option in (
-            click.option(
-                "--health-port",
-                type=click.IntRange(0, 65535),
-                envvar="FLUME_HEALTH_PORT",
-                help="Serve /startupz, /healthz, /readyz and /metrics there; 0 takes a free port.",
-            ),
-            click.option(
-                "--log-config",
-                type=click.Path(exists=True, dir_okay=False, path_type=Path),
-                envvar="FLUME_LOG_CONFIG",
-                help="A logging.config dictionary (YAML or JSON); then it alone counts.",
-            ),
-            click.option(
-                "--log-level",
-                type=click.Choice(["debug", "info", "warning", "error"]),
-                default="info",
-                envvar="FLUME_LOG_LEVEL",
-                show_default=True,
-                help="debug adds a line for each completed job.",
-            ),
-            click.option(
-                "--log-format",
-                type=click.Choice(["json", "text"]),
-                default=style,
-                envvar="FLUME_LOG_FORMAT",
-                show_default=True,
-                help="Of the log lines.",
-            ),
-        ):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-def print_at_once() -> None:
-    """Let what handlers print be seen line by line, where a file or a pipe takes it as well."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)
 
 
 @contextlib.contextmanager
@@ -116,24 +94,34 @@ def _ending_at_once() -> Iterator[None]:
     "--manifest",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     envvar="FLUME_MANIFEST",
+    show_envvar=True,
     help="A Pipeline manifest; its settings count where the queue has no record.",
 )
-@click.option("-q", "--queue", envvar="FLUME_QUEUE", help="Queue whose jobs are run.")
+@click.option(
+    "-q", "--queue", envvar="FLUME_QUEUE", show_envvar=True, help="Queue whose jobs are run."
+)
 @click.option(
     "-m",
     "--module",
     "modules",
     multiple=True,
     envvar="FLUME_MODULES",
+    show_envvar=True,
     help="Module whose handlers may run; give it again for more.",
 )
-@click.option("--pipeline", envvar="FLUME_PIPELINE", help="Name in metrics.  [default: the queue]")
+@click.option(
+    "--pipeline",
+    envvar="FLUME_PIPELINE",
+    show_envvar=True,
+    help="Name in metrics and logs.  [default: that of the manifest, or the queue]",
+)
 @_setting_options
 @click.option(
     "--grace",
     type=click.FloatRange(0, 86_400),
     default=50.0,
     envvar="FLUME_GRACE",
+    show_envvar=True,
     show_default=True,
     help="Seconds to finish what runs after SIGTERM.",
 )
@@ -142,6 +130,7 @@ def _ending_at_once() -> Iterator[None]:
     "--wait-settings",
     is_flag=True,
     envvar="FLUME_WAIT_SETTINGS",
+    show_envvar=True,
     help="Run nothing until the queue has a settings record.",
 )
 @logging_options("json")
@@ -171,8 +160,8 @@ def worker(
     before it, for this worker alone.  Without a record the manifest counts, which is followed in
     the same way, or the defaults.
 
-    Exits with 0 after an orderly stop, and with 70 when every place was taken by handlers that
-    were past their timeout and did not return.
+    Exit codes: 0 stopped in order, 1 a lifespan failed, 2 options, manifest or modules cannot work,
+    4 refused by Redis, 70 all places taken by handlers past their timeout.  No restart mends 2.
     """
     from flume import logs
     from flume.connection.urls import redis_url
@@ -181,7 +170,7 @@ def worker(
     from flume.runtime.worker import WorkerConfig
 
     print_at_once()
-    logs.configure(style=log_format, level=log_level, config=str(log_config or "") or None)
+    logs.configure(style=log_format, level=log_level, config=log_config)
     mounted = _mounted(manifest)  # before it is read
     settings, named, name = _settings(manifest, queue, modules)
     url, prefix = redis_url(server.url), server.key_prefix
@@ -245,7 +234,10 @@ def _settings(
 
         found = read_manifests([manifest])
         if len(found) != 1:
-            raise click.UsageError(f"{manifest} holds {len(found)} pipelines; a worker runs one.")
+            raise click.UsageError(
+                f"{manifest} holds {len(found)} pipelines, and a worker runs one: give each a file "
+                "and a worker, or run all of them with flume dev."
+            )
         settings, name = found[0].settings(), found[0].metadata.name
         modules = modules or tuple(found[0].spec.modules or ())
         if queue is not None:
@@ -261,8 +253,4 @@ def _settings(
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that were given for this worker alone."""
-    flags = {_FIELDS.get(key, key): value for key, value in given.items() if value is not None}
-    for field, least in (("max_demand", 1), ("concurrency", 1), ("timeout_s", 0.1), ("lease_s", 1)):
-        if field in flags and flags[field] < least:
-            raise click.UsageError(f"{field} is {flags[field]:g}; use at least {least:g}.")
-    return flags
+    return {_FIELDS.get(key, key): value for key, value in given.items() if value is not None}
