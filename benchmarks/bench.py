@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,8 +223,9 @@ def _limit_used(bench: Bench, case: Case) -> Computed:
 
 
 def _limit_cost(bench: Bench) -> Computed:
-    free, limited = limits.measure_cost(bench.url, bench.folder)
-    return limited / free, {"limited_per_s": round(limited), "free_per_s": round(free)}
+    cost = limits.measure_cost(bench.url, bench.folder)
+    limited, free = statistics.median(cost.limited), statistics.median(cost.free)
+    return cost.ratio, {"limited_per_s": round(limited), "free_per_s": round(free)}
 
 
 def _limit_bytes(bench: Bench) -> Computed:

@@ -84,6 +84,20 @@ class Kept:
     """Of Redis' memory, for the limit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Drains in jobs a second, round by round."""
+
+    free: list[float]
+    limited: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """What is left under a limit: the median of the rounds, each with its own mood."""
+        rounds = zip(self.limited, self.free, strict=True)
+        return statistics.median(one / other for one, other in rounds)
+
+
 def measure_case(url: str, folder: Path, case: Case) -> Kept:
     """Run four workers of two queues for half a minute; one is killed, and the limit is raised."""
     logs = folder / f"limit-{case.count}-{case.period_s}"
@@ -109,8 +123,8 @@ def measure_case(url: str, folder: Path, case: Case) -> Kept:
     return _judge(case, logs, changed=changed, ended=ended, size=size)
 
 
-def measure_cost(url: str, folder: Path) -> tuple[float, float]:
-    """Return the drain rates without a limit and with one that does not bind, jobs a second."""
+def measure_cost(url: str, folder: Path) -> Cost:
+    """Drain without a limit and with one that does not bind, in turns."""
     free: list[float] = []
     limited: list[float] = []
     for _ in range(COST_ROUNDS):
@@ -121,7 +135,7 @@ def measure_cost(url: str, folder: Path) -> tuple[float, float]:
 
             drain = drains.drain_flume(url, folder, noop, count=COST_JOBS, prepare=prepare)
             rates.append(drain.per_second)
-    return statistics.median(free), statistics.median(limited)
+    return Cost(free, limited)
 
 
 def _limit(url: str, count: int, period_s: int, *, version: int) -> None:
