@@ -108,7 +108,7 @@ async def test_a_way_that_is_too_long_starts_nothing_says_so_and_does_not_spin(
             proxy.delay(0.25)
             with caplog.at_level(logging.WARNING, "flume.worker"):
                 await solo.client.enqueue_many(QUEUE, [handler.job(n) for n in range(10)])
-                await wait_until_async(lambda: "rate_limit_slow" in caplog.messages)
+                await wait_until_async(lambda: "rate_limit_slow" in caplog.messages, 30)
             taken = len(starts.taken)
             with pytest.raises(TimeoutError):  # a stretch of time is what is measured
                 await asyncio.wait_for(asyncio.Event().wait(), 1.5)

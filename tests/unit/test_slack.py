@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flume.commands.limit import LONGEST_SLACK_MS, SLACK_MS
-from flume.runtime.slack import LOOKED_AT, ROUND_TRIPS, Slack
+from flume.runtime.slack import LOOKED_AT, LOOKED_AT_WHEN_LATE, ROUND_TRIPS, Slack
 
 QUICK_S, FAR_S = 0.0005, 0.025
 FAR_MS = SLACK_MS + round(ROUND_TRIPS * FAR_S * 1000)
@@ -42,7 +42,7 @@ def test_a_way_that_became_longer_is_found_once_tokens_come_too_late() -> None:
     slack = Slack()
     noted(slack, QUICK_S, LOOKED_AT)
     slack.was_too_short()
-    assert noted(slack, FAR_S, LOOKED_AT) == FAR_MS
+    assert noted(slack, FAR_S, LOOKED_AT_WHEN_LATE) == FAR_MS
 
 
 def test_one_stall_that_makes_tokens_late_changes_nothing() -> None:
@@ -50,14 +50,14 @@ def test_one_stall_that_makes_tokens_late_changes_nothing() -> None:
     slack = Slack()
     noted(slack, QUICK_S, LOOKED_AT)
     slack.was_too_short()
-    noted(slack, FAR_S, LOOKED_AT - 1)
+    noted(slack, FAR_S, LOOKED_AT_WHEN_LATE - 1)
     assert noted(slack, QUICK_S) == SLACK_MS
 
 
 def test_tokens_that_are_late_from_the_first_call_on_do_not_put_the_learning_off() -> None:
     """A worker far away would never start a job."""
     slack = Slack()
-    for _ in range(LOOKED_AT):
+    for _ in range(LOOKED_AT_WHEN_LATE):
         noted(slack, FAR_S)
         slack.was_too_short()
     assert slack.ms == FAR_MS
