@@ -74,7 +74,7 @@ class Listener:
     def _drop(self, pipeline: Pipeline) -> None:
         known = self._cache.pipeline(pipeline.key)
         if known is not None and known.uid == pipeline.uid:
-            self._cache.drop(pipeline.key)
+            self._cache.drop(pipeline)
         self._gone(pipeline)
 
     def _put_child(self, child: Child, *, is_deleted: bool) -> None:

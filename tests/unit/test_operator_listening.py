@@ -127,6 +127,46 @@ def test_a_child_wakes_its_pipeline_and_keeps_a_digest_of_what_people_write() ->
     assert first.digest == scaled.digest != edited.digest
 
 
+def test_an_answer_that_is_read_late_does_not_bring_a_pipeline_back() -> None:
+    """Children would be made for one that is gone, collected, and made again."""
+    ear = Ear()
+    ear.hear(body(1))
+    ear.hear(body(5), deleted=True)
+    ear.cache.put(read_pipeline(body(4)))
+
+    assert ear.cache.pipeline(EMAIL) is None
+    ear.hear(body(6, uid="u2"))
+    assert ear.cache.pipeline(EMAIL) is not None
+
+
+def test_an_answer_that_is_read_late_does_not_undo_news_of_a_child() -> None:
+    """The Deployment was ready before the answer to its apply was read, and nothing told it again.
+
+    Its Pipeline was "Starting" until the next resync: 2 of 500.
+    """
+    ear = Ear()
+    ear.hear(deployment(2, template="a"), kind="Deployment")
+    answer = read_child("Deployment", deployment(1, template="a"))
+    assert answer is not None
+    ear.cache.put_child(answer)
+
+    kept = ear.cache.child(EMAIL, "Deployment", "email")
+    assert kept is not None
+    assert kept.body["status"] == {"readyReplicas": 2}
+
+
+def test_an_answer_that_is_read_late_does_not_bring_a_child_back() -> None:
+    """It would count as there, and would not be made again."""
+    ear = Ear()
+    ear.hear(deployment(1, template="a"), kind="Deployment")
+    ear.hear(deployment(3, template="a"), kind="Deployment", deleted=True)
+    for version in (2, 4):  # 4: only its label was gone, and we put it back
+        answer = read_child("Deployment", deployment(version, template="a"))
+        assert answer is not None
+        ear.cache.put_child(answer)
+        assert (ear.cache.child(EMAIL, "Deployment", "email") is not None) == (version == 4)
+
+
 def test_the_status_of_a_child_that_nothing_reports_wakes_nobody() -> None:
     """A budget hears of each pod that comes and goes, and a pass then has nothing to do."""
     ear = Ear()
