@@ -10,13 +10,19 @@ from typing import Any
 from flume_operator.api import MANAGER, SCALE_MANAGER, Api
 from flume_operator.cache import Cache
 from flume_operator.children import is_foreign
-from flume_operator.errors import ConflictError, MissingError
+from flume_operator.errors import ConflictError, MissingError, RefusedError
 from flume_operator.objects import Child, Key, digest, read_child
 
 DEFAULT_REPLICAS = 1
 """Of a Deployment that is made without."""
+ABSENT_S = 5.0
+"""How long a dry run's word that a child is not there holds: until it is made, in the same pass."""
 _KUBECTL = "kubectl"
 """How the managers of people begin: what they scaled by hand is drift, and not an autoscaler's."""
+
+
+_Place = tuple[Key, str, str]
+"""Key of the Pipeline, kind and name of a child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +49,15 @@ class Deployer:
         self._api = api
         self._cache = cache
         self._resync_s = resync_s
-        self._done: dict[tuple[Key, str, str], _Done] = {}
+        self._done: dict[_Place, _Done] = {}
         self._replicas: dict[Key, tuple[int, int | None]] = {}  # wanted, and what was found then
+        self._absent: dict[_Place, float] = {}  # when it was not there
 
     def forget(self, key: Key) -> None:
         """Forget what was done for a Pipeline."""
-        for place in [place for place in self._done if place[0] == key]:
-            del self._done[place]
+        for known in (self._done, self._absent):
+            for place in [place for place in known if place[0] == key]:
+                del known[place]
         self._replicas.pop(key, None)
 
     def distrust(self) -> None:
@@ -58,7 +66,7 @@ class Deployer:
 
     def is_new(self, key: Key, body: Mapping[str, Any]) -> bool:
         """Whether this process has not applied a child in just this form."""
-        done = self._done.get((key, body["kind"], body["metadata"]["name"]))
+        done = self._done.get(_place(key, body))
         return done is None or done.wanted != digest(body)
 
     async def try_out(self, key: Key, body: Mapping[str, Any]) -> None:
@@ -68,8 +76,15 @@ class Deployer:
             ConflictError: If an object of its name is not the Pipeline's.
             RefusedError: If it would not.
         """
-        await self._there(key, body)
-        await self._api.apply(body, dry=True)
+        try:
+            answer = await self._api.apply(body, dry=True)
+        except RefusedError:
+            await self._there(key, body)  # another's object is refused for reasons of its own
+            raise
+        if "resourceVersion" in answer["metadata"]:
+            await self._there(key, body)
+        else:  # what would be made is not there
+            self._absent[_place(key, body)] = asyncio.get_running_loop().time()
 
     async def deploy(self, key: Key, children: Sequence[Mapping[str, Any]], replicas: int) -> None:
         """Make all children what they should be, in order.
@@ -143,6 +158,9 @@ class Deployer:
         kind, name = body["kind"], body["metadata"]["name"]
         if self._cache.child(key, kind, name) is not None:
             return True
+        tried_at = self._absent.pop(_place(key, body), float("-inf"))
+        if asyncio.get_running_loop().time() - tried_at < ABSENT_S:
+            return False
         try:
             found = await self._api.get(kind, Key(key.namespace, name))
         except MissingError:
@@ -156,8 +174,8 @@ class Deployer:
         return True
 
     def _is_done(self, key: Key, body: Mapping[str, Any]) -> bool:
-        kind, name = body["kind"], body["metadata"]["name"]
-        done, there = self._done.get((key, kind, name)), self._cache.child(key, kind, name)
+        place = _place(key, body)
+        done, there = self._done.get(place), self._cache.child(*place)
         if done is None or there is None:
             return False
         is_fresh = asyncio.get_running_loop().time() - done.at < self._resync_s
@@ -167,11 +185,14 @@ class Deployer:
         child = self._put(found, body["kind"])
         if child is not None:
             now = asyncio.get_running_loop().time()
-            place = (key, body["kind"], body["metadata"]["name"])
-            self._done[place] = _Done(digest(body), child.digest, now)
+            self._done[_place(key, body)] = _Done(digest(body), child.digest, now)
 
     def _put(self, found: Mapping[str, Any], kind: str) -> Child | None:
         child = read_child(kind, found)
         if child is not None:
             self._cache.put_child(child)
         return child
+
+
+def _place(key: Key, body: Mapping[str, Any]) -> _Place:
+    return key, body["kind"], body["metadata"]["name"]
