@@ -14,7 +14,7 @@ from flume_operator.errors import ConflictError, MissingError, RefusedError
 from flume_operator.objects import Child, Key, digest, read_child
 
 DEFAULT_REPLICAS = 1
-"""Of a Deployment that is made without."""
+"""Of a Deployment that is made without them."""
 ABSENT_S = 5.0
 """How long a dry run's word that a child is not there holds: until it is made, in the same pass."""
 _KUBECTL = "kubectl"
@@ -114,16 +114,15 @@ class Deployer:
 
     async def _deployment(self, key: Key, body: Mapping[str, Any], replicas: int) -> None:
         if not self._is_done(key, body):
-            if await self._there(key, body) or replicas == DEFAULT_REPLICAS:
-                # Without replicas: SCALE_MANAGER, or an autoscaler, keeps them; a new Deployment
-                # has the default, which is nobody's until somebody wants another number.
-                self._note(key, body, await self._api.apply(body))
-            else:
-                # With replicas, or there would be one pod before there are none; SCALE_MANAGER
-                # has them from then on, and they are left out the next time.
-                whole = {**body, "spec": {**body["spec"], "replicas": replicas}}
-                self._note(key, body, await self._api.apply(whole))
-                await self._scale(key, body, replicas, force=True)
+            sent = body
+            if not await self._there(key, body) and replicas != DEFAULT_REPLICAS:
+                # Or there would be one pod before there are none.
+                sent = {**body, "spec": {**body["spec"], "replicas": replicas}}
+            answer = await self._api.apply(sent)
+            self._note(key, body, answer)
+            if sent is not body or _are_nobodys(answer):
+                # SCALE_MANAGER has them from then on, and they are left out the next time.
+                await self._scale(key, body, replicas, force=sent is not body)
         found = self.deployment(key)
         there = found.body["replicas"] if found else None
         if there != replicas and self._replicas.get(key) != (replicas, there):
@@ -196,3 +195,13 @@ class Deployer:
 
 def _place(key: Key, body: Mapping[str, Any]) -> _Place:
     return key, body["kind"], body["metadata"]["name"]
+
+
+def _are_nobodys(deployment: Mapping[str, Any]) -> bool:
+    """Return whether nobody owns the replicas of a Deployment.
+
+    The API server does not note who changes such ones by the scale subresource, as autoscalers do:
+    their number would look like one that no manager has asked for.
+    """
+    entries = deployment["metadata"].get("managedFields") or ()
+    return not any("f:replicas" in entry["fieldsV1"].get("f:spec", {}) for entry in entries)

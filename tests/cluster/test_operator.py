@@ -82,9 +82,10 @@ def test_a_child_that_is_deleted_or_edited_is_put_back(shop: Shop) -> None:
     )
 
 
-def test_what_others_add_is_left_alone(shop: Shop) -> None:
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_what_others_add_is_left_alone(shop: Shop, replicas: int) -> None:
     """Autoscalers own replicas, and tools leave their annotations."""
-    made(shop, replicas=2)
+    made(shop, replicas=replicas)
     shop.namespace.kubectl("annotate", "deployment", "email", "tool.example/seen=yes")
     scale = '{"spec": {"replicas": 4}}'
     patch = ("patch", "deployment", "email", "--subresource", "scale", "--type", "merge")
