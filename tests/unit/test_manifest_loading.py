@@ -126,6 +126,20 @@ def test_a_number_where_text_is_needed_asks_for_quotes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("[app.jobs]", "app.jobs", "write a list: each item on a line of its own, behind a dash"),
+        ("{queue: email, modules: [app.jobs]}", "email", "write its fields: each on a line of its"),
+    ],
+)
+def test_what_has_one_form_is_answered_with_it(old: str, new: str, hint: str) -> None:
+    """Who writes one word for a list does not know what belongs there."""
+    [line] = complaints(GOOD.replace(old, new))
+
+    assert f"({hint}" in line
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         (
@@ -140,8 +154,12 @@ def test_a_number_where_text_is_needed_asks_for_quotes() -> None:
             'line 2: no matches for kind "Pipeline" in version "flume.dev/v1" '
             "(flume reads Pipeline of flume.dev/v1alpha1)",
         ),
-        ("kind: Pipeline", "", "line 1: kind: Required value"),
-        ("apiVersion: flume.dev/v1alpha1", "", "line 2: apiVersion: Required value"),
+        ("kind: Pipeline", "", "line 1: kind: Required value (write kind: Pipeline)"),
+        (
+            "apiVersion: flume.dev/v1alpha1",
+            "",
+            "line 2: apiVersion: Required value (write apiVersion: flume.dev/v1alpha1)",
+        ),
         ("metadata: {name: email}", "", "line 1: metadata: Required value"),
     ],
 )

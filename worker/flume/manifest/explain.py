@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from flume.manifest.patterns import WORDS
 from flume.manifest.problem import Problem, dotted
+from flume.manifest.resource import API_VERSION, KIND
 from flume.manifest.suggest import suggestion
 
 # A URL with its password may stand in the wrong field; messages end up in logs.
@@ -37,6 +38,7 @@ _SENTENCES = {
     "duplicate": "{path}: Duplicate value: {shown}",
     "rule": '{path}: Invalid value: "object": {sentence}',
 }
+_FIXED: Mapping[tuple[int | str, ...], str] = {("apiVersion",): API_VERSION, ("kind",): KIND}
 _WRONG_TYPE = '{path}: Invalid value: "{type}": {path} in body must be of type {wanted}: "{type}"'
 _WANTED = {
     "int_type": "integer",
@@ -70,8 +72,7 @@ def _problem(found: ErrorDetails) -> Problem:
     words = {"path": dotted(at), "given": _shown(given), **_details(given, context)}
     if kind in _WANTED and not (kind == "literal_error" and isinstance(given, str)):
         words |= {"type": _TYPES.get(type(given), "object"), "wanted": _WANTED[kind]}
-        is_bare = "string" in _WANTED[kind] and isinstance(given, bool | int | float)
-        return Problem(at, _WRONG_TYPE.format(**words), "put it in quotes" if is_bare else "")
+        return Problem(at, _WRONG_TYPE.format(**words), _form(_WANTED[kind], given))
     if kind not in _SENTENCES:  # pydantic's own words, which never show the value
         return Problem(at, f"{dotted(at)}: Invalid value: {found['msg']}")
     return Problem(at, _SENTENCES[kind].format(**words), _hint(found))
@@ -89,7 +90,20 @@ def _details(given: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     return details
 
 
+def _form(wanted: str, given: Any) -> str:
+    """Return how to write a value of another type; without the one given, which may be secret."""
+    if "string" in wanted and isinstance(given, bool | int | float):
+        return "put it in quotes"
+    if wanted == "array":
+        return "write a list: each item on a line of its own, behind a dash"
+    if wanted == "object":
+        return "write its fields: each on a line of its own, as name: value"
+    return ""
+
+
 def _hint(found: ErrorDetails) -> str:
+    if found["type"] == "missing" and found["loc"] in _FIXED:
+        return f"write {dotted(found['loc'])}: {_FIXED[found['loc']]}"
     if found["type"] == "extra_forbidden":
         return suggestion(found["loc"])
     if found["type"] == "string_pattern_mismatch":
