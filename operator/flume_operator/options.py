@@ -24,7 +24,7 @@ class Options:
     Change it to ``flume:{namespace}`` where teams share a Redis.
     """
     health_port: int = 8080
-    """Port of /healthz, /readyz and /metrics; 0 takes a free one, None serves none."""
+    """Port of /healthz, /readyz and /metrics; 0 takes a free one."""
     lease_name: str = "flume-operator"
     """Name of the Lease by which one of several operators is chosen to write."""
     lease_namespace: str = ""

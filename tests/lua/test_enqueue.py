@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flume.commands.client import Lane
-from flume.job import new_id, new_ids
+from flume.job import new_id
+from tests.support.ids import new_ids
 from tests.support.rig import MINUTE, Rig, body
 
 

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 from flume.commands import client, worker
 from flume.commands.command import text
 from flume.commands.worker import Suspicion
-from flume.job import new_id, new_ids
+from flume.job import new_id
+from tests.support.ids import new_ids
 from tests.support.machines import run_machine
 from tests.support.queue_model import LEASE_S, MAX_CRASHES, QueueModel
 from tests.support.rig import FENCES, SECOND, Rig, Taken, Worker, body, interleaved

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flume.commands import client
 from flume.commands.client import Unique
 from flume.commands.command import Argument
-from flume.job import new_id, new_ids
+from flume.job import new_id
+from tests.support.ids import new_ids
 from tests.support.rig import MINUTE, Rig, body, interleaved
 
 

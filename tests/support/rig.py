@@ -12,9 +12,9 @@ from flume.commands.client import Configured, Counts, Disowned, Found, Lane, Sen
 from flume.commands.command import Argument, Command, text
 from flume.commands.worker import Beat, Claimed, Reclaimed, Suspicion
 from flume.connection import SyncConnections
-from flume.job import new_ids
 from flume.keys import Keys
 from flume.settings_record import Owner
+from tests.support.ids import new_ids
 
 T = TypeVar("T")
 Content = dict[str, bytes] | list[bytes] | set[bytes] | dict[str, float] | bytes

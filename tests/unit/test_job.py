@@ -4,26 +4,19 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from flume.codec import Body
-from flume.job import ID_LENGTH, Job, JobInfo, JobState, new_id, new_ids
-
-DRAW: list[Callable[[int], list[str]]] = [
-    lambda count: [new_id() for _ in range(count)],
-    lambda count: list(new_ids(count)),
-]
-ONE_BY_ONE_AND_MANY = pytest.mark.parametrize("draw", DRAW, ids=["one by one", "many"])
+from flume.job import ID_LENGTH, Job, JobInfo, JobState, new_id
+from tests.support.ids import new_ids
 
 
-@ONE_BY_ONE_AND_MANY
-def test_an_id_is_a_uuid_of_version_7_in_32_digits(draw: Callable[[int], list[str]]) -> None:
+def test_an_id_is_a_uuid_of_version_7_in_32_digits() -> None:
     """Scripts cut ids from list entries by this length, and databases keep UUIDs well."""
     before = time.time_ns() // 1_000_000
-    ids = draw(500)
+    ids = list(new_ids(500))
     after = time.time_ns() // 1_000_000
 
     for job_id in ids:
@@ -35,11 +28,10 @@ def test_an_id_is_a_uuid_of_version_7_in_32_digits(draw: Callable[[int], list[st
         assert before <= found.int >> 80 <= after
 
 
-@ONE_BY_ONE_AND_MANY
-def test_every_random_bit_of_an_id_is_drawn(draw: Callable[[int], list[str]]) -> None:
+def test_every_random_bit_of_an_id_is_drawn() -> None:
     """A bit that never changes halves what keeps two jobs apart."""
     ones, zeros, random_bits = 0, 0, (1 << 76) - 1 - (0b11 << 62)
-    for job_id in draw(500):
+    for job_id in new_ids(500):
         ones |= int(job_id, 16)
         zeros |= ~int(job_id, 16)
 

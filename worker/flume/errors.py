@@ -24,9 +24,8 @@
     └── JobError                  something about one job
         ├── JobNotFoundError      no such job (a completed job is forgotten)
         ├── UnreadableJobError    a body that cannot be decoded
-        ├── LeaseLostError        another worker holds the job now
         ├── JobTimeoutError       it ran longer than its timeout
-        └── JobCrashedError       its worker died while it ran
+        └── JobCrashedError       its worker died while it ran (raised nowhere: a dead job names it)
 
 What a handler raises to steer, ``Retry`` and ``Discard``, is in ``outcome.py``: it is no failure.
 """
@@ -176,18 +175,6 @@ class UnreadableJobError(JobError):
     """A job's body cannot be decoded; it is buried with its raw bytes."""
 
 
-class LeaseLostError(JobError):
-    """Another worker holds this job's lease, so the outcome was not stored."""
-
-    def __init__(self, job_id: str, *, ran_for: float, lease: float) -> None:
-        super().__init__(
-            f"job {job_id} lost its lease after running {ran_for:.1f} s (the lease is "
-            f"{lease:.1f} s and is renewed while its worker lives). It runs again elsewhere. "
-            "Look for a worker that was stopped, starved or cut off from Redis."
-        )
-        self.job_id = job_id
-
-
 class JobTimeoutError(JobError):
     """A job ran longer than its timeout."""
 
@@ -200,4 +187,7 @@ class JobTimeoutError(JobError):
 
 
 class JobCrashedError(JobError):
-    """A job's worker died while it ran."""
+    """A job's worker died while it ran: the name in the error of a job that is dead for that.
+
+    Nothing raises it, for nobody is left to.
+    """

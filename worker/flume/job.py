@@ -107,12 +107,6 @@ def _head(ms: int) -> str:
     return f"{ms:012x}"
 
 
-def new_ids(count: int) -> Iterator[str]:
-    """Yield ``count`` new ids."""
-    for _ in range(count):
-        yield new_id()
-
-
 # Random ends of ids, drawn ahead: a system call for each id would double what a job costs to make.
 _tails: list[str] = []
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork

@@ -33,8 +33,8 @@ from flume.runtime.wakeups import BLOCK_S, Wakeups
 T = TypeVar("T")
 
 CLAIM_AT_ONCE = 500
-"""Jobs in one claim: more does not pay (the figures of the decision on claims), and bounds the
-time one script runs (about 2 ms)."""
+"""Jobs in one claim: so many that the call costs little beside them, and so few that its script
+holds Redis for about 2 ms."""
 REFUSED_WAIT_S = (2.5, 5.0)
 """Wait after an answer that a person must act on, such as a key of the wrong type."""
 
