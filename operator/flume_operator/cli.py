@@ -13,7 +13,9 @@ import click
 
 from flume import FlumeError, logs
 from flume_operator.errors import OperatorError
-from flume_operator.options import DEFAULT_WORKER_IMAGE, Options
+from flume_operator.options import Options
+
+_DEFAULTS = Options()
 
 
 def _split(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
@@ -37,43 +39,48 @@ def _split(_context: click.Context, _option: click.Parameter, value: str) -> tup
 )
 @click.option(
     "--worker-image",
-    default=DEFAULT_WORKER_IMAGE,
+    default=_DEFAULTS.worker_image,
     help="Image of workers whose Pipeline names none.",
 )
 @click.option(
     "--key-prefix",
-    default="flume",
+    default=_DEFAULTS.key_prefix,
     help="Start of the keys in Redis; {namespace} stands for the Pipeline's.",
 )
 @click.option(
     "--health-port",
     type=click.IntRange(0, 65535),
-    default=8080,
+    default=_DEFAULTS.health_port,
     help="Of /healthz, /readyz and /metrics; 0 takes a free one.",
 )
-@click.option("--lease-name", default="flume-operator", help="Lease by which one of several leads.")
+@click.option(
+    "--lease-name", default=_DEFAULTS.lease_name, help="Lease by which one of several leads."
+)
 @click.option(
     "--lease-namespace",
-    default="",
+    default=_DEFAULTS.lease_namespace,
     show_default="lead without a Lease",
     help="Where the Lease is.",
 )
 @click.option("--identity", default="", show_default="host and a number", help="Name in the Lease.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 100), default=8, help="Pipelines worked on at once."
+    "--concurrency",
+    type=click.IntRange(1, 100),
+    default=_DEFAULTS.concurrency,
+    help="Pipelines worked on at once.",
 )
 @click.option(
     "--resync",
     "resync_s",
     type=click.FloatRange(10, 86_400),
-    default=600.0,
+    default=_DEFAULTS.resync_s,
     help="Seconds after which children are applied again, whatever was heard.",
 )
 @click.option(
     "--look",
     "look_s",
     type=click.FloatRange(1, 3600),
-    default=10.0,
+    default=_DEFAULTS.look_s,
     help="Seconds between two looks at a queue in Redis.",
 )
 @click.option(

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from flume import FlumeError
 from flume.control import Owner
 from flume.errors import ServerUnavailableError
+from flume.manifest.operations import SecretRef
 from flume_operator.controls import Controls
 from flume_operator.errors import OperatorError, UnavailableError
 from flume_operator.objects import Key, Pipeline
@@ -30,6 +31,8 @@ TRIES = 3
 AT_ONCE = 64
 """Pauses on their way to one Redis: each is one call, and they share a connection."""
 
+_SECRET = SecretRef()
+"""Where the address of Redis is, unless a Pipeline says otherwise."""
 _PASSING = (ServerUnavailableError, UnavailableError)
 
 logger = logging.getLogger("flume_operator.pause")
@@ -235,8 +238,8 @@ def _read(pipeline: Pipeline, prefix: str) -> _Wish | None:
         is_paused=_is_paused(spec),
         queue=queue,
         prefix=prefix,
-        secret=Key(namespace, str(ref.get("name") or "flume-redis")),
-        secret_key=str(ref.get("key") or "url"),
+        secret=Key(namespace, str(ref.get("name") or _SECRET.name)),
+        secret_key=str(ref.get("key") or _SECRET.key),
     )
 
 

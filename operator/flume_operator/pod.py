@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from flume.health import TOKEN_HEADER
 from flume.manifest import Manifest, PipelineSpec
 from flume_operator.objects import MANAGED_BY, PIPELINE_LABEL
 
@@ -34,7 +35,6 @@ ENDING_S = 10
 """Seconds of the grace that are not the jobs': for outcomes, the heartbeat, leaving Redis."""
 START_S = 300
 """Seconds to import the app's modules: those that learn or calculate take minutes when cold."""
-TOKEN_HEADER = "Flume-Token"
 
 
 def pod_template(manifest: Manifest, *, uid: str, worker_image: str, prefix: str) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from typing import Any
 
 import yaml
 
+from flume.health import TOKEN_HEADER
 from flume.manifest import Manifest, check, load
 from flume_operator import children as made
 from flume_operator.children import Owner
-from flume_operator.pod import TOKEN_HEADER, drain_token
+from flume_operator.pod import drain_token
 
 OWNER = Owner(name="email", namespace="shop", uid="6f9c0e4e-5f0c-4a53-9d1a-2f6f4f0b7d10")
 

@@ -16,7 +16,7 @@ from flume import codec
 from flume.codec import Body
 from flume.commands import client as commands
 from flume.commands.client import Counts, Found, Page
-from flume.commands.command import Argument, text, texts
+from flume.commands.command import Argument, moment, text, texts
 from flume.driving import Operation
 from flume.errors import (
     ConfigurationError,
@@ -242,20 +242,19 @@ def describe(queue: str, found: Found) -> JobInfo:
         headers=body.headers,
         attempts=body.attempts,
         error=body.error,
-        at=_moment(found),
+        at=_at(found),
         raw=found.body,
     )
 
 
-def _moment(found: Found) -> datetime | None:
+def _at(found: Found) -> datetime | None:
     if found.score is None:
         return None
-    ms = found.score
+    if found.state != JobState.RUNNING:
+        return moment(found.score)
     try:
-        if found.state == JobState.RUNNING:
-            ms = int(found.score) // _FENCES * _TICK_MS + _EPOCH_MS
-        return datetime.fromtimestamp(ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):  # a score that is not ours
+        return moment(int(found.score) // _FENCES * _TICK_MS + _EPOCH_MS)
+    except (ValueError, OverflowError):  # a score that is not ours may be no number, or endless
         return None
 
 

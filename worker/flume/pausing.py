@@ -18,7 +18,7 @@ from typing import Any
 
 from flume import operations
 from flume.commands import pausing as commands
-from flume.commands.command import text
+from flume.commands.command import moment, text
 from flume.commands.pausing import ALL, CLIENT, change_number, worker_source
 from flume.driving import Nap, Operation
 from flume.errors import ConfigurationError, PauseNotAcknowledgedError, WorkerNotFoundError
@@ -65,8 +65,8 @@ def read_pause(source: str, value: bytes, now_ms: int) -> PauseInfo | None:
     until_ms, since_ms = int(found[1]), int(found[2])
     if until_ms and until_ms <= now_ms:
         return None
-    until = _moment(until_ms) if until_ms else None
-    return PauseInfo(source, found[4], found[3], _moment(since_ms), until)
+    until = moment(until_ms) if until_ms else None
+    return PauseInfo(source, found[4], found[3], moment(since_ms), until)
 
 
 def pauses(keys: Keys) -> Operation[list[PauseInfo]]:
@@ -236,13 +236,6 @@ def now() -> Operation[datetime]:
 def _now_ms() -> Operation[int]:
     seconds, micros = yield ("TIME",)
     return int(seconds) * 1000 + int(micros) // 1000
-
-
-def _moment(ms: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(ms / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _flat(reply: Any) -> dict[str, bytes]:

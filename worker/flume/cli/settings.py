@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +11,11 @@ from flume.cli.looking import is_alive, record_of
 from flume.cli.output import Cell, Column, Row, note, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, queue_argument, server_options
 from flume.cli.workers import generation_of
+from flume.commands.command import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flume.operations import WorkerInfo
     from flume.settings_record import SettingsRecord
 
@@ -78,7 +80,7 @@ def fields(
         "queue": queue,
         "generation": record.generation if record else 0,
         "owner": record.owner.name if record else None,
-        "created": _moment(record.owner.created_ms) if record else None,
+        "created": _created(record) if record else None,
         "problem": problem or None,
         "settings": {
             name: {"value": value, "from": "record" if name in given else "default"}
@@ -109,12 +111,16 @@ def _values(record: SettingsRecord) -> dict[str, Any]:
     return found
 
 
+def _created(record: SettingsRecord) -> datetime | None:
+    return moment(record.owner.created_ms) if record.owner.created_ms else None
+
+
 def _headline(queue: str, record: SettingsRecord | None, problem: str) -> str:
     if problem:
         return f"{queue}: the settings record cannot be read; workers keep what they have."
     if record is None:
         return f"{queue}: no settings record; each worker goes by its manifest, or the defaults."
-    since = _moment(record.owner.created_ms)
+    since = _created(record)
     whose = f"{record.owner.name} ({since:%Y-%m-%d %H:%M:%S} UTC)" if since else record.owner.name
     return f"{queue}: generation {record.generation}, of {whose or 'nobody known'}"
 
@@ -221,10 +227,3 @@ def _shown(value: Any) -> str:
         case int() | float():
             return f"{value:,.10g}" if isinstance(value, float) else f"{value:,}"
     return str(value)
-
-
-def _moment(ms: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
-    except (ValueError, OverflowError, OSError):
-        return None

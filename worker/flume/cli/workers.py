@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +11,11 @@ from flume.cli.durations import format_duration
 from flume.cli.looking import handlers_of, holds_itself_back, is_alive, record_of
 from flume.cli.output import Cell, Column, show_json, show_table
 from flume.cli.server import Server, json_option, pass_server, server_options
+from flume.commands.command import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flume.operations import WorkerInfo
 
 COLUMNS = (
@@ -56,7 +58,7 @@ def workers(server: Server, /, *, queue: str | None, as_json: bool) -> None:
 def row(queue: str, worker: WorkerInfo, now: datetime) -> list[str | int | Cell]:
     """Return a worker's cells."""
     record = record_of(worker)
-    started = _moment(record.get("started"))
+    started = _seconds(record.get("started"))
     return [
         queue,
         worker.id,
@@ -80,7 +82,7 @@ def fields(queue: str, worker: WorkerInfo, now: datetime) -> dict[str, Any]:
         "number": worker.number,
         "alive": is_alive(worker, now),
         "seen": worker.seen,
-        "started": _moment(record.get("started")),
+        "started": _seconds(record.get("started")),
         "stopping": bool(record.get("stopping")),
         "paused": bool(record.get("paused")),
         "paused_by_settings": holds_itself_back(worker),
@@ -124,10 +126,5 @@ def _text(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+def _seconds(value: object) -> datetime | None:
+    return moment(value * 1000) if isinstance(value, int | float) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -38,3 +39,11 @@ def text(value: bytes | str) -> str:
 def number(value: Any) -> int:
     """Return a reply's integer, which scripts may give as a string."""
     return int(float(value)) if isinstance(value, bytes) else int(value)
+
+
+def moment(ms: float) -> datetime | None:
+    """Return the time that a number of Redis stands for; None where it can be none."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # a number that is not ours
+        return None
