@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _read_environment(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
     if value is None:
         return
-    from flume.local.server import read_environment
+    from flume.local.environment import read_environment
 
     server = ctx.ensure_object(Server)
     before = dict(os.environ)

@@ -25,7 +25,7 @@ def _shared(function: F) -> F:
     """Add what both commands take."""
     for decorate in reversed(
         (
-            click.argument("queues", nargs=-1, type=queue_name, metavar="NAME..."),
+            click.argument("queues", nargs=-1, type=queue_name, metavar="QUEUE..."),
             click.option("--all", "is_all", is_flag=True, help="Every queue, also those to come."),
             click.option("--worker", metavar="ID", help="Only this worker of the one queue named."),
             click.option("--wait", is_flag=True, help="End once every live worker knows of it."),
@@ -63,7 +63,7 @@ def pause(
     reason: str | None,
     expires_in: timedelta | None,
 ) -> None:
-    """Let no worker claim from the queues NAME until they are resumed; what runs goes on.
+    """Let no worker claim from the queues until they are resumed; what runs goes on.
 
     It binds at once, and holds for workers that start later too.  With --wait it ends once no
     worker starts anything more, or says which ones did not answer (exit code 6).
@@ -71,11 +71,11 @@ def pause(
     _check(queues, is_all=is_all, worker=worker)
     from flume import pausing
 
-    client, prefix = server.client, server.key_prefix
+    prefix = server.key_prefix
     ends = f" for {format_duration(expires_in.total_seconds())}" if expires_in else ""
     if is_all:
         every = pausing.pause_all(prefix, reason=reason, expires_in=expires_in, by=None)
-        changes = client._drive(every)
+        changes = server.drive(every)
         click.echo(f"{plural(len(changes), 'queue')} paused{ends}, and those to come")
     else:
         _point_out_unknown(server, queues)
@@ -84,7 +84,7 @@ def pause(
             one = pausing.pause(
                 Keys(name, prefix), reason=reason, expires_in=expires_in, by=None, worker=worker
             )
-            changes[name] = client._drive(one)
+            changes[name] = server.drive(one)
             click.echo(f"{_what(name, worker)} paused{ends}")
     if wait:
         _await(server, changes, worker, "pause", timeout)
@@ -113,13 +113,13 @@ def resume(
 
     client, prefix = server.client, server.key_prefix
     if is_all:
-        changes = client._drive(pausing.resume_all(prefix))
+        changes = server.drive(pausing.resume_all(prefix))
         click.echo(f"{plural(len(changes), 'queue')} resumed")
     else:
         _point_out_unknown(server, queues)
         changes = {}
         for name in queues:
-            changes[name] = client._drive(pausing.resume(Keys(name, prefix), worker=worker))
+            changes[name] = server.drive(pausing.resume(Keys(name, prefix), worker=worker))
             click.echo(f"{_what(name, worker)} resumed")
     now = server.now()
     for name in changes:
@@ -174,7 +174,7 @@ def _await(
     from flume import pausing
 
     seconds = timeout.total_seconds()
-    server.client._drive(
+    server.drive(
         pausing.acknowledged(server.key_prefix, changes, what=what, timeout=seconds, worker=worker)
     )
     click.echo("every live worker knows")

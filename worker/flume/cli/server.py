@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flume.connection import SyncConnections
+    from flume.driving import Operation
     from flume.sync_client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 TIMEOUT = 5.0
 """Seconds without an answer after which a command gives up: someone sits and waits for it."""
@@ -68,6 +70,12 @@ class Server:
 
             self._connections = SyncConnections(self.url, timeout=TIMEOUT)
         return self._connections
+
+    def drive(self, operation: Operation[T]) -> T:
+        """Do what the client has no method for; each step is sent once."""
+        from flume.driving import drive
+
+        return drive(operation, self.connections.run, self.connections.call)
 
     def now(self) -> datetime:
         """Return the time by Redis' clock, which all times in Redis are of."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import signal
 import socket
 import subprocess
@@ -126,23 +125,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def read_environment(path: Path) -> None:
-    """Add the ``NAME=value`` lines of a file to the environment; what is set already stays.
-
-    Raises:
-        ConfigurationError: If the file cannot be read or a line is none of these.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise ConfigurationError(f"{path}, line {number}: write NAME=value.")
-        os.environ.setdefault(name.strip(), value.strip().strip("\"'"))
