@@ -124,7 +124,7 @@ def role(info: Mapping[str, str]) -> Finding:
             "role",
             Verdict.FAIL,
             "this is a node of a Redis Cluster, and Flume's client talks to one server only",
-            "use a standalone Redis, or one behind Sentinel",
+            "use one Redis or Valkey that is no cluster; where it has replicas, name the primary",
         )
     replicas = _number(info, "connected_slaves")
     beside = f" with {replicas} replica{'s' if replicas > 1 else ''}" if replicas else ""
