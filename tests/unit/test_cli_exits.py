@@ -33,6 +33,23 @@ def test_each_error_has_a_documented_exit_code(error: errors.FlumeError, code: i
     assert exit_of(error) == code
 
 
+def test_an_error_that_a_restart_may_mend_was_given_its_code_on_purpose() -> None:
+    """What nobody has thought of ends with 1, after which a supervisor starts a worker again."""
+    found = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.FlumeError)
+        if exit_of(kind.__new__(kind)) is Exit.FAILED
+    }
+
+    assert found == {
+        *("FlumeError", "JobError", "ServerError"),  # only what is below them is raised
+        *("ForeignDataError", "SettingsUnreadableError", "ServerFullError"),  # mended in Redis
+        *("LifespanError", "NotEmptyError"),  # what the app needs may be away; tests alone
+        *("JobCrashedError", "JobTimeoutError", "UnreadableJobError"),  # of one job, no command
+    }
+
+
 def test_help_names_every_command() -> None:
     """What is not in the help does not exist for whoever reads it."""
     ended = flume("--help")
