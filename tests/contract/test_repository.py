@@ -94,6 +94,21 @@ def test_the_changelog_has_a_section_for_the_version() -> None:
     assert re.search(rf"^## \[?{re.escape(str(_project()['version']))}\b", changelog, re.M)
 
 
+def test_the_index_of_the_docs_has_every_page() -> None:
+    """A page that no other leads to is found by chance only; runbooks have an index of theirs."""
+    docs = ROOT / "docs"
+    index = {"runbooks": docs / "runbooks" / "README.md"}
+    missing = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked_files(".md")
+        if path.is_relative_to(docs) and path.name != "README.md"
+        for page in [index.get(path.parent.name, docs / "README.md")]
+        if f"]({path.relative_to(page.parent).as_posix()})" not in page.read_text(encoding="utf-8")
+    ]
+
+    assert missing == []
+
+
 def test_no_tracked_file_names_a_machine_or_a_package_registry() -> None:
     """The repository builds anywhere: behind a mirror, and in anybody's home."""
     found = []

@@ -41,7 +41,7 @@ class PipelineSpec(Model):
     paused: Annotated[Flag, Acts.LIVE] = False
     """Stops claiming on all replicas, while running jobs finish."""
     max_demand: Annotated[int, Between(1, 10_000, "jobs"), Acts.LIVE] = 100
-    """Most jobs (batches where batchSize is set) that one worker holds, claimed or running."""
+    """Most jobs (batches, of a batch handler) that one worker holds, claimed or running."""
     concurrency: Annotated[
         int | None,
         Between(1, 10_000, "handlers"),
@@ -50,13 +50,13 @@ class PipelineSpec(Model):
     ] = None
     """Handlers that run at once in one worker."""
     batch_size: Annotated[
-        int | None, Between(1, 1000, "jobs"), Acts.LIVE, Default("none, jobs come one by one")
+        int | None, Between(1, 1000, "jobs"), Acts.LIVE, Default("100 for batch handlers")
     ] = None
-    """Jobs given to one call of a batch handler."""
+    """Most jobs given to one call of a batch handler; other handlers get one each."""
     batch_timeout_milliseconds: Annotated[int, Between(1, 3_600_000, "milliseconds"), Acts.LIVE] = (
         1000
     )
-    """Longest wait of a batch's first job for the others; only where batchSize is set."""
+    """Longest wait of a batch's first job for the others; for batch handlers alone."""
     bisect: Annotated[Flag, Acts.LIVE] = True
     """Runs a batch that raised again in halves, so that only the job that fails is charged."""
     rate_limit: Annotated[RateLimit | None, Acts.LIVE, Default("none")] = None

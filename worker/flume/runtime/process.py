@@ -187,7 +187,7 @@ def _drain(workers: Sequence[Worker], loop: asyncio.AbstractEventLoop) -> Answer
 
 
 def _ready(workers: Sequence[Worker]) -> Answer:
-    """Return whether all workers claim, and a word on those that do not."""
+    """Return whether all workers claim, or would but for a pause; and a word on the others."""
     reasons = []
     for worker in workers:
         if worker.metrics.is_away():
