@@ -12,7 +12,7 @@ import pytest
 
 from tools.tracked import ROOT, tracked_files
 
-IMPORT_BUDGET = 0.060  # seconds that `import flume` may add to the start of an app
+IMPORT_BUDGET = 4.0  # starts of a bare Python, of about 14 ms, that `import flume` may add to one
 HEAVY = {"aiohttp", "kopf", "prometheus_client", "pydantic", "redis"}
 
 # Written as patterns that do not match themselves, for this file is tracked too.
@@ -52,14 +52,14 @@ def test_importing_flume_loads_none_of_the_heavy_libraries() -> None:
     assert loaded & HEAVY == set()
 
 
-def test_importing_flume_takes_under_60_ms() -> None:
+def test_importing_flume_takes_under_60_ms_where_a_bare_python_takes_15() -> None:
     """Start-up time is felt in every command, test run and serverless call of an app."""
     bare, flume = [], []
     for _ in range(7):  # in turns, so that a slow moment of the machine slows both
         bare.append(_seconds_to_run("pass"))
         flume.append(_seconds_to_run("import flume"))
 
-    assert min(flume) - min(bare) < IMPORT_BUDGET
+    assert min(flume) / min(bare) - 1 < IMPORT_BUDGET
 
 
 def test_the_wheel_holds_both_packages_with_every_script_and_nothing_else(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tools.tracked import ROOT
 FOLDER = ROOT / "examples" / "autoscaling"
 EMAIL = ROOT / "examples" / "email" / "pipeline.yaml"
 QUEUE = 'namespace="flume", pipeline="email", queue="email"'
-EMPTY = {"running": 0, "scheduled": 0, "retrying": 0}
+EMPTY = {"suspects": 0, "running": 0, "scheduled": 0, "retrying": 0}
 """What the operator shows of a queue whose handlers it does not know yet."""
 
 
@@ -70,6 +70,7 @@ NOTHING = {"send": 0}
         (keda_query, [], None),
         (keda_query, series("a", {}, **EMPTY), 0),
         (keda_query, series("a", {"send": 700, "fax": 50}, **EMPTY | {"running": 9}), 759),
+        (keda_query, series("a", NOTHING, **EMPTY | {"suspects": 1}), 1),
         (keda_query, series("a", NOTHING, **EMPTY | {"running": 1}), 1),
         (keda_query, series("a", NOTHING, **EMPTY | {"scheduled": 9_000}), 1),
         (keda_query, series("a", NOTHING, **EMPTY | {"retrying": 1}), 1),
