@@ -9,7 +9,7 @@ import pytest
 
 from flume.commands import limit
 from flume.commands.client import Lane
-from flume.commands.limit import SLACK_MS, Definition
+from flume.commands.limit import AHEAD_MS, SLACK_MS, Definition, Grant
 from flume.connection import SyncConnections
 from flume.errors import ForeignDataError
 from flume.keys import LimitKeys
@@ -42,6 +42,92 @@ def test_all_that_is_allowed_may_go_at_once_and_the_next_a_period_later(limiter:
     assert first.count == 100
     assert PERIOD + SLACK_MS < first.wait_ms <= LATER
     assert (early.count, then.count) == (0, 100)
+
+
+def ahead(limiter: Limiter, want: int, lane: Lane | None = None, own: Definition = OWN) -> Grant:
+    """Take tokens for a caller that would rather wait with them than for them."""
+    command = limit.reserve(
+        limiter.keys, "orders", lane or limiter.lane(), want, own, ahead_ms=AHEAD_MS
+    )
+    return limiter.run(command)
+
+
+def test_who_waits_with_tokens_has_them_before_their_slot_is_free(limiter: Limiter) -> None:
+    """A late timer and a slow answer cost the limit nothing then."""
+    limiter.reserve(100, OWN)
+    limiter.now += limiter.reserve(1, OWN).wait_ms - AHEAD_MS + 5
+    without = limiter.reserve(100, OWN)
+    grant = ahead(limiter, 100)
+
+    assert (without.count, without.wait_ms) == (0, AHEAD_MS - 5)
+    assert (grant.count, grant.lead_ms, grant.at_ms) == (
+        100,
+        AHEAD_MS - 5,
+        limiter.now + AHEAD_MS - 5,
+    )
+
+
+def test_who_comes_while_others_wait_with_tokens_waits_as_long(limiter: Limiter) -> None:
+    """Tokens of one slot come free at one moment, whoever asked first."""
+    limiter.reserve(100, OWN)
+    limiter.now += limiter.reserve(1, OWN).wait_ms - 20
+    first = ahead(limiter, 60)
+    limiter.now += 5
+    second = limiter.reserve(60, OWN)
+    limiter.now += 15
+    third = limiter.reserve(60, OWN)
+
+    assert (first.count, first.lead_ms) == (60, 20)
+    assert (second.count, second.lead_ms) == (40, 15)
+    assert (third.count, third.lead_ms) == (0, 0)
+
+
+def test_who_waits_for_a_later_slot_waits_longer(limiter: Limiter) -> None:
+    """Each slot's tokens may be used from the moment when it comes free, and no earlier."""
+    own = Definition(20, SECOND, 1)
+    for _ in range(2):
+        limiter.reserve(10, own)
+        limiter.now += 8  # ms of a slot
+    limiter.now += limiter.reserve(1, own).wait_ms - 10
+    first = ahead(limiter, 10, own=own)
+    limiter.now += 2
+    second = ahead(limiter, 10, own=own)
+
+    assert (first.count, first.lead_ms) == (10, 10)
+    assert (second.count, second.lead_ms) == (10, 16)
+
+
+def test_tokens_that_are_free_are_waited_with_by_nobody(limiter: Limiter) -> None:
+    """A limit that does not bind costs no time."""
+    limiter.reserve(60, OWN)
+    grant = ahead(limiter, 100)
+
+    assert (grant.count, grant.lead_ms) == (40, 0)
+
+
+def test_who_waits_with_tokens_is_told_to_come_earlier(limiter: Limiter) -> None:
+    """Early enough to be granted those of the first slot that comes free."""
+    limiter.reserve(100, OWN)
+    due_ms = limiter.reserve(1, OWN).wait_ms
+    told = ahead(limiter, 1)
+    limiter.now += told.wait_ms
+    grant = ahead(limiter, 1)
+
+    assert due_ms - AHEAD_MS < told.wait_ms < due_ms
+    assert (grant.count, grant.lead_ms) == (1, due_ms - told.wait_ms)
+
+
+def test_a_grant_that_is_told_again_begins_when_it_did(limiter: Limiter) -> None:
+    """Its reply was lost, and time has passed."""
+    limiter.reserve(100, OWN)
+    limiter.now += limiter.reserve(1, OWN).wait_ms - 20
+    lane = limiter.lane()
+    first = ahead(limiter, 10, lane)
+    limiter.now += 8
+    again = ahead(limiter, 10, lane)
+
+    assert (again.count, again.slot, again.at_ms) == (10, first.slot, first.at_ms)
+    assert (first.lead_ms, again.lead_ms) == (20, 12)
 
 
 def test_what_came_back_is_taken_again(limiter: Limiter) -> None:

@@ -67,14 +67,22 @@ class LimitMachine(RuleBasedStateMachine):
         self.model.shown += ms
         self.model.truly += ms
 
-    @rule(kept=grants, slots=st.integers(-1, 2), ms=st.integers(-1, 1))
-    def a_grant_grows_old(self, kept: Kept, slots: int, ms: int) -> None:
-        """Until about when the window leaves it behind: a slot too early would be one too many."""
+    @rule(
+        kept=grants,
+        slots=st.integers(-1, 2),
+        ms=st.integers(-1, 1),
+        early=st.sampled_from((0, 0, 10, 25, 50)),
+    )
+    def a_grant_grows_old(self, kept: Kept, slots: int, ms: int, early: int) -> None:
+        """Until about when the window leaves it behind: a slot too early would be one too many.
+
+        Or until so many ms before, when somebody may wait with its tokens.
+        """
         if not self.model.period:  # all was lost since
             return
         width = -(-self.model.period // 128)
         age = self.model.period + self.model.slack + slots * width + ms
-        self.time_passes(max(0, kept.given.at + age - self.model.at))
+        self.time_passes(max(0, kept.given.at + age - early - self.model.at))
 
     @rule(ms=st.sampled_from(STEPS))
     def clock_steps(self, ms: int) -> None:
@@ -88,17 +96,33 @@ class LimitMachine(RuleBasedStateMachine):
         want=some_want,
         step=st.sampled_from((1, 1, 5)),
         slack=st.sampled_from((SLACK_MS, SLACK_MS, 45, LONGEST_SLACK_MS)),
+        ahead=st.sampled_from((0, 25, 50)),
         is_sent_twice=st.booleans(),
         is_stale=st.booleans(),
     )
     def reserve(
-        self, queue: str, want: int, *, step: int, slack: int, is_sent_twice: bool, is_stale: bool
+        self,
+        queue: str,
+        want: int,
+        *,
+        step: int,
+        slack: int,
+        ahead: int,
+        is_sent_twice: bool,
+        is_stale: bool,
     ) -> object:
         """Tokens are taken, by a worker with the settings of today or of some time ago."""
         own = Definition(10**9, 1000, 0) if is_stale else self.own[queue]
         limiter, model = self.limiter, self.model
         command = limit.reserve(
-            limiter.keys, queue, limiter.lane(), want, own, step=step, slack_ms=slack
+            limiter.keys,
+            queue,
+            limiter.lane(),
+            want,
+            own,
+            step=step,
+            slack_ms=slack,
+            ahead_ms=ahead,
         )
         grant = limiter.run(command)
         model.look()
@@ -106,24 +130,33 @@ class LimitMachine(RuleBasedStateMachine):
         model.define(queue, own)
         count, period = model.in_force(own)
         free = model.free(count, period)
+        step = min(step, want, count)
+        assert model.lead <= grant.lead_ms <= max(model.lead, ahead)
+        if grant.lead_ms > model.lead:
+            assert free < step  # else it would wait for nothing
+            model.run_ahead(grant.lead_ms)
+            free = model.free(count, period)
+            assert free >= step
+        elif free < step:
+            assert model.free_soon(count, ahead) < step
 
         assert (grant.in_force.count, grant.in_force.period_ms) == (count, period)
         assert 0 <= grant.count <= min(want, free)
-        step = min(step, want, count)
         assert grant.count % step == 0
         assert (grant.wait_ms > 0) == (want - grant.count >= step)
         self.asked.add(queue)
         if self.asked == {queue}:
             assert grant.count == min(want, free) // step * step
-        given = Given(model.at, model.truly, grant.count, model.epoch, slack)
+        given = Given(model.at, model.truly + model.lead, grant.count, model.epoch, slack)
         model.given.append(given)
         assert not grant.count or model.truly_held() <= count
         if is_sent_twice:
             again = limiter.run(command)
-            assert (again.count, again.epoch, again.slot) == (
+            assert (again.count, again.epoch, again.slot, again.lead_ms) == (
                 grant.count,
                 grant.epoch,
                 grant.slot,
+                grant.lead_ms,
             )
         return Kept(queue, grant, given) if grant.count else multiple()
 

@@ -166,8 +166,8 @@ async def test_each_lane_starts_no_job_whose_token_is_too_old(kind: type[Lane]) 
     lane.on_late = late.append
     grant = Grant(9, 0, 0, 0, InForce(9, 1000, is_mismatch=False), 0)
     now = time.monotonic()
-    old = Tokens(0, now - 0.001, grant, LimitKeys("k"))
-    fresh = Tokens(0, now + 60, grant, LimitKeys("k"))
+    old = Tokens(0, 0.0, now - 0.001, grant, LimitKeys("k"))
+    fresh = Tokens(0, 0.0, now + 60, grant, LimitKeys("k"))
     for number, tokens in enumerate((old, fresh)):
         data = b'{"handler":"work","args":[%d]}' % number
         jobs = [HeldJob(b"%d" % number, data, 1, now, tokens=tokens)]

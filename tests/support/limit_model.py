@@ -27,6 +27,8 @@ class Given:
 
 FORGOTTEN_MS = 10_000
 """How long a slack is kept that nobody needs any more."""
+MOST_AHEAD_MS = 50
+"""How far the limiter's clock is ahead of Redis' at the most."""
 STALE_MS = 5000
 """How long what a queue said keeps older generations of it out."""
 
@@ -40,7 +42,9 @@ class LimitModel:
     at: int = 0
     truly: int = 0
     seen: int = 0
-    """What the clock said to the last call."""
+    """What the clock said to the last call, or what it says once it is where ``at`` is."""
+    lead: int = 0
+    """How far ``at`` is ahead."""
     period: int = 0
     epoch: int = 0
     slack: int = 0
@@ -60,7 +64,7 @@ class LimitModel:
 
     def lose(self) -> None:
         """All keys are gone: a new window."""
-        self.at = self.seen = self.period = self.slack = self.oldest = 0
+        self.at = self.seen = self.period = self.slack = self.oldest = self.lead = 0
         self.carried = (0, 0)
         self.given.clear()
         self.definitions.clear()
@@ -69,9 +73,15 @@ class LimitModel:
         """A call comes."""
         if self.period:
             self.at += max(0, self.shown - self.seen)
+            self.lead = min(MOST_AHEAD_MS, max(0, self.seen - self.shown))
         else:
-            self.at = self.shown
-        self.seen = self.shown
+            self.at, self.lead = self.shown, 0
+        self.seen = self.shown + self.lead
+
+    def run_ahead(self, lead: int) -> None:
+        """A caller waits so long with its tokens."""
+        self.at += lead - self.lead
+        self.lead, self.seen = lead, self.shown + lead
 
     def define(self, queue: str, own: Definition) -> None:
         """Keep what a queue says, unless it said something newer not long ago."""
@@ -109,9 +119,18 @@ class LimitModel:
             self.epoch += 1
         return max(0, count - self._held())
 
+    def free_soon(self, count: int, ahead: int) -> int:
+        """Return how many tokens would be free so many ms after Redis' clock."""
+        at, oldest = self.at, self.oldest
+        self.at += max(0, ahead - self.lead)
+        self.expire()
+        free = count - self._held()
+        self.at, self.oldest = at, oldest
+        return free
+
     def truly_held(self) -> int:
-        """Return how many jobs may start in the period that ends at the slack's end from now."""
-        since = self.truly - self.period
+        """Return how many jobs may start in the period that ends when the last grant begins."""
+        since = self.truly + self.lead - self.period
         return sum(
             one.n for one in self.given if one.is_counted and one.truly_at + one.slack >= since
         )

@@ -102,10 +102,11 @@ class Played:
         A start lies up to the slack behind its grant, so that windows longer by it are looked at.
         """
         most, held, first = 0, 0, 0
-        for at, _, n in self.grants:
+        grants = sorted(self.grants)  # those of who waits with tokens are of later
+        for at, _, n in grants:
             held += n
-            while self.grants[first][0] < at - period_ms - SLACK_MS:
-                held -= self.grants[first][2]
+            while grants[first][0] < at - period_ms - SLACK_MS:
+                held -= grants[first][2]
                 first += 1
             most = max(most, held)
         return most
@@ -118,8 +119,10 @@ def play(
     *,
     for_ms: int,
     refunds: float = 0.0,
+    ahead_ms: int = 0,
+    late_ms: int = 0,
 ) -> Played:
-    """Let callers ask, and come back exactly when they are told.
+    """Let callers ask, and come back when they are told.
 
     Args:
         limiter: Whose clock is moved.
@@ -127,6 +130,8 @@ def play(
         callers: Who asks.
         for_ms: How long.
         refunds: Most of a grant that is given back, by every second one.
+        ahead_ms: For how long they wait with tokens rather than for them.
+        late_ms: Most by which they come too late.
     """
     played, rng = Played(), Random(1)
     numbers = Counter[int]()
@@ -142,7 +147,15 @@ def play(
 
         numbers[place] += 1
         lane = Lane(f"caller{place}", numbers[place])
-        asking = limit.reserve(limiter.keys, caller.queue, lane, caller.want, own, step=caller.step)
+        asking = limit.reserve(
+            limiter.keys,
+            caller.queue,
+            lane,
+            caller.want,
+            own,
+            step=caller.step,
+            ahead_ms=ahead_ms,
+        )
         grant = limiter.run(asking)
         kept = grant.count
         if refunds and kept and rng.random() < 0.5:
@@ -151,7 +164,8 @@ def play(
             back = rng.randint(0, int(kept * refunds))
             kept -= limiter.run(limit.refund(limiter.keys, caller.queue, lane, grant, back))
         if kept:
-            played.grants.append((at, caller.queue, kept))
-        again = at + (caller.gap_ms if grant.count else max(1, grant.wait_ms))
+            played.grants.append((at + grant.lead_ms, caller.queue, kept))
+        wait_ms = caller.gap_ms + grant.lead_ms if grant.count else max(1, grant.wait_ms)
+        again = at + wait_ms + rng.randint(0, late_ms)
         heapq.heappush(waiting, (again, place))
     return played

@@ -167,7 +167,7 @@ SAMPLES = (
     ),
     Sample(worker.register(KEYS, "ada", b"{}"), {"id": "ada", "record": b"{}"}),
     Sample(
-        limit.reserve(SHARED, "orders", LANE, 56, OWN, step=57, slack_ms=58),
+        limit.reserve(SHARED, "orders", LANE, 56, OWN, step=57, slack_ms=58, ahead_ms=59),
         {
             "queue": "orders",
             "lane": "lane",
@@ -178,6 +178,7 @@ SAMPLES = (
             "period": 52000,
             "generation": 53,
             "slack": 58,
+            "ahead": 59,
         },
     ),
     Sample(

@@ -56,13 +56,13 @@ class JobsClaimed(Event):
 
 @dataclass(frozen=True, slots=True)
 class TokensTaken(Event):
-    """A worker took tokens of a rate limit: as many jobs may start now."""
+    """A worker took tokens of a rate limit: as many jobs may start."""
 
     key: str
     """Of the limit; ``@`` and the queue's name where it is shared with no other."""
     count: int
     at_ms: int
-    """When, by Redis' clock; ms since 1970."""
+    """From when on, by Redis' clock; ms since 1970.  Up to 25 ms after they were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class TokensReturned(Event):
     key: str
     count: int
     at_ms: int
-    """When they had been taken."""
+    """From when on they could have been used."""
 
 
 @dataclass(frozen=True, slots=True)

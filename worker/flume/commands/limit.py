@@ -20,6 +20,11 @@ few hundred jobs that start.  The window is longer than the period by the longes
 worker needs (``include/slack.lua``): a second's limit stays unused by 1.5 % for it.  With 10 ms a
 machine that is busy gave back two of five tokens, because they had become too old."""
 
+AHEAD_MS = 25
+"""How long a worker waits with tokens rather than for them.  It is granted them before their slot
+comes free, so that neither a late timer nor a slow answer lets them lie; a busy machine makes both
+of 20 ms."""
+
 LONGEST_SLACK_MS = 200
 """Of a worker that is far from Redis; more would not fit the ring."""
 
@@ -64,7 +69,9 @@ class Grant:
     """When asking for the rest is worthwhile; 0: nothing is missing.  See ``LOOK_AGAIN_MS``."""
     in_force: InForce
     at_ms: int
-    """When they were taken, by Redis' clock; ms since 1970."""
+    """From when they may start jobs, by Redis' clock; ms since 1970."""
+    lead_ms: int = 0
+    """How long that is after the reply."""
 
 
 def keys_of(keys: Keys, limit: RateLimit) -> LimitKeys:
@@ -80,8 +87,8 @@ def definition(limit: RateLimit, generation: int) -> Definition:
 
 
 def _read_grant(reply: Any) -> Grant:
-    count, epoch, slot, wait_ms, *in_force, at_ms = reply
-    return Grant(count, epoch, slot, wait_ms, _read_in_force(in_force), at_ms)
+    count, epoch, slot, wait_ms, *in_force, now_ms, lead_ms = reply
+    return Grant(count, epoch, slot, wait_ms, _read_in_force(in_force), now_ms + lead_ms, lead_ms)
 
 
 def _read_in_force(reply: Any) -> InForce:
@@ -102,6 +109,7 @@ def reserve(
     *,
     step: int = 1,
     slack_ms: int = SLACK_MS,
+    ahead_ms: int = 0,
 ) -> Command[Grant]:
     """Take up to ``want`` tokens for jobs of ``queue``; sent again it brings the same ones.
 
@@ -115,13 +123,14 @@ def reserve(
             smaller than one step, that is the step.
         slack_ms: Within how long the caller starts the jobs; ``SLACK_MS`` to
             ``LONGEST_SLACK_MS``.
+        ahead_ms: For how long the caller waits with tokens that are not free yet; up to 50.
     """
     return Command(
         "reserve",
         _keys(keys),
         [
             *(queue, lane.name, lane.number, want, step),
-            *(own.count, own.period_ms, own.generation, slack_ms),
+            *(own.count, own.period_ms, own.generation, slack_ms, ahead_ms),
         ],
         _read_grant,
     )

@@ -48,5 +48,5 @@ if found then
   write_caller(callers, queue, caller)
 end
 if not told then sweep_lanes(senders, now) end
-remember(senders, lane, told, number, now, epoch, slot, n, last.due)
+remember(senders, lane, told, number, now, epoch, slot, n, last.due, 0)
 return n

@@ -253,7 +253,10 @@ class Fetcher:
         asked = limit if tokens.wait_s else min(limit, max(1, tokens.left // step))
         claimed = await self._claim(fence, tokens.left, holds)
         used = len(claimed.ids) if claimed is not None else 0
-        return Haul(claimed, asked, await self._allowance.use(tokens, used))
+        tokens = await self._allowance.use(tokens, used)
+        if used:
+            await tokens.due()
+        return Haul(claimed, asked, tokens)
 
     async def _claim(self, fence: int, most: int, holds: int) -> Claimed | None:
         """Claim up to ``most`` jobs until Redis answers; None where it refuses.

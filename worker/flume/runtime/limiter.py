@@ -19,7 +19,7 @@ import msgspec
 from flume.commands import limit as commands
 from flume.commands.client import Lane
 from flume.commands.command import Command
-from flume.commands.limit import LOOK_AGAIN_MS, Definition, Grant, InForce
+from flume.commands.limit import AHEAD_MS, LOOK_AGAIN_MS, Definition, Grant, InForce
 from flume.current import HeldJob
 from flume.errors import ServerError
 from flume.events import TokensReturned, TokensTaken, bus
@@ -48,8 +48,10 @@ class Tokens(msgspec.Struct, eq=False):
 
     left: int
     """Not used by a claim and not given back."""
+    start_from: float
+    """From when they may start jobs; monotonic s."""
     start_by: float
-    """Until when they may start jobs; monotonic s."""
+    """Until when."""
     grant: Grant
     keys: LimitKeys
 
@@ -57,6 +59,11 @@ class Tokens(msgspec.Struct, eq=False):
     def wait_s(self) -> float:
         """After how long it is worthwhile to ask for more; 0: all that was asked for came."""
         return min(self.grant.wait_ms, LOOK_AGAIN_MS) / 1000
+
+    async def due(self) -> None:
+        """Wait until they may start jobs."""
+        while (left_s := self.start_from - time.monotonic()) > 0:  # noqa: ASYNC110 - timers are early
+            await asyncio.sleep(left_s)
 
 
 class Place:
@@ -132,26 +139,35 @@ class Limiter:
         """
         keys = self._limit_keys
         if keys is None:  # there is no limit any more
-            return Tokens(want, float("inf"), _UNLIMITED, LimitKeys(""))
+            return Tokens(want, 0.0, float("inf"), _UNLIMITED, LimitKeys(""))
         lane = self._take_lane() if place is None else place.next()
         slack_ms = self._slack.ms
         command = commands.reserve(
-            keys, self._keys.queue, lane, want, self._own, step=step, slack_ms=slack_ms
+            keys,
+            self._keys.queue,
+            lane,
+            want,
+            self._own,
+            step=step,
+            slack_ms=slack_ms,
+            ahead_ms=AHEAD_MS,
         )
         asked = time.monotonic()
         try:
             grant = await self._link.deliver(command)
         except ServerError as error:
             self._refused(error)
-            return Tokens(0, 0.0, _REFUSED, keys)
+            return Tokens(0, 0.0, 0.0, _REFUSED, keys)
         if place is None:
             self._lanes.append(lane)
-        self._slack.note(time.monotonic() - asked)
+        answered, lead_s = time.monotonic(), grant.lead_ms / 1000
+        self._slack.note(answered - asked)
         self._note(grant.in_force)
         self._metrics.tokens_taken += grant.count
         self._publish(TokensTaken, keys, grant, grant.count)
         self._refusals.over()
-        return Tokens(grant.count, asked + slack_ms / 1000, grant, keys)
+        start_by = asked + lead_s + slack_ms / 1000
+        return Tokens(grant.count, answered + lead_s, start_by, grant, keys)
 
     async def renew(self, old: Tokens, n: int) -> Tokens:
         """Trade ``n`` tokens that are too old, or nearly, for others that start the same jobs.
@@ -167,7 +183,8 @@ class Limiter:
             return new
         wait_ms = new.grant.wait_ms if new.left < n else self._late_wait_ms()
         self.give_back(new, new.left)
-        return Tokens(0, 0.0, replace(_REFUSED, wait_ms=wait_ms or LOOK_AGAIN_MS), new.keys)
+        refused = replace(_REFUSED, wait_ms=wait_ms or LOOK_AGAIN_MS)
+        return Tokens(0, 0.0, 0.0, refused, new.keys)
 
     async def wait_for(self, n: int) -> int:
         """Wait until a part of a batch may be run again: return how many of its ``n`` jobs, now.
@@ -177,6 +194,7 @@ class Limiter:
         while self.is_on:
             tokens = await self.reserve(n, step=n)
             if tokens.left and self._are_in_time(tokens):
+                await tokens.due()
                 return tokens.left
             wait_s = self._late_wait_ms() / 1000 if tokens.left else tokens.wait_s
             self.give_back(tokens, tokens.left)

@@ -3,10 +3,12 @@ local MOST_LANES, LANE_KEPT_MS = 1000, 60000
 
 -- number, ms, then what the call was told
 local function last_call(told)
-  local number, at, epoch, slot, n, due = string.match(told or '', '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-  if not number or #told > 100 then return { number = -1, at = 0, due = 0, n = 0 } end
-  return { number = tonumber(number), at = tonumber(at), epoch = tonumber(epoch), slot = tonumber(slot),
-    n = tonumber(n), due = tonumber(due) }
+  local text = #(told or '') <= 100 and told or ''
+  local number, at, epoch, slot, n, due, lead = string.match(text, '^(%x+) (%x+) (%x+) (%x+) (%x+) (%x+) (%x+)$')
+  if not number then return { number = -1, at = 0, due = 0, n = 0, lead = 0 } end
+  local function whole(digits) return tonumber(digits, 16) end
+  return { number = whole(number), at = whole(at), epoch = whole(epoch), slot = whole(slot), n = whole(n),
+    due = whole(due), lead = whole(lead) }
 end
 
 -- a new lane takes the place of some that are silent for long; there are never more than MOST_LANES
@@ -17,7 +19,7 @@ local function sweep_lanes(senders, now)
   end
 end
 
-local function remember(senders, lane, is_known, number, now, epoch, slot, n, due)
+local function remember(senders, lane, is_known, number, now, epoch, slot, n, due, lead)
   if not is_known and redis.call('HLEN', senders) >= MOST_LANES then return end
-  redis.call('HSET', senders, lane, string.format('%.0f %.0f %.0f %.0f %.0f %.0f', number, now, epoch, slot, n, due))
+  redis.call('HSET', senders, lane, string.format('%x %x %x %x %x %x %x', number, now, epoch, slot, n, due, lead))
 end
