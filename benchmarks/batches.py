@@ -46,9 +46,9 @@ class Speedup:
 
     @property
     def ratio(self) -> float:
-        """How many times as fast batches are: the median of the rounds, each with its own mood."""
-        rounds = zip(self.batches, self.single, strict=True)
-        return statistics.median(one.per_second / other.per_second for one, other in rounds)
+        """How many times as fast batches are."""
+        batches, single = ((one.per_second for one in each) for each in (self.batches, self.single))
+        return drains.paired_ratio(batches, single)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +55,11 @@ class LongQueue:
 def median_rate(drains: list[Drain]) -> float:
     """Return the middle one of the rates, in jobs a second."""
     return statistics.median(drain.per_second for drain in drains)
+
+
+def paired_ratio(rates: Iterable[float], others: Iterable[float]) -> float:
+    """Return the median of the rounds' ratios: each round has its own mood of the machine."""
+    return statistics.median(one / other for one, other in zip(rates, others, strict=True))
 
 
 def measure_rounds(url: str, folder: Path) -> Rounds:

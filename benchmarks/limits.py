@@ -93,9 +93,8 @@ class Cost:
 
     @property
     def ratio(self) -> float:
-        """What is left under a limit: the median of the rounds, each with its own mood."""
-        rounds = zip(self.limited, self.free, strict=True)
-        return statistics.median(one / other for one, other in rounds)
+        """What is left under a limit."""
+        return drains.paired_ratio(self.limited, self.free)
 
 
 def measure_case(url: str, folder: Path, case: Case) -> Kept:

@@ -72,10 +72,8 @@ class Server:
         return self._connections
 
     def drive(self, operation: Operation[T]) -> T:
-        """Do what the client has no method for; each step is sent once."""
-        from flume.driving import drive
-
-        return drive(operation, self.connections.run, self.connections.call)
+        """Do what the client has no method for, in its way: an unanswered step is sent again."""
+        return self.client._drive(operation)
 
     def now(self) -> datetime:
         """Return the time by Redis' clock, which all times in Redis are of."""

@@ -6,7 +6,6 @@ A batch has jobs of many traces, so that its span belongs to none of them.
 from __future__ import annotations
 
 import contextlib
-import functools
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,31 +15,17 @@ from flume.batch import Batch, ending_of
 from flume.errors import JobTimeoutError
 from flume.handler import Handler
 from flume.outcome import Discard, Retry
+from flume.runtime.spans import ENDED, around, attributes
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Link, Tracer
-
-ENDED = {"shutdown": "released", "lost": "lost"}
-"""By why it was stopped: what became of a job that was settled before its handler returned."""
 
 
 def trace_batches(
     handler: Handler[..., Any], tracer: Tracer, queue: Callable[[], str]
 ) -> Handler[..., Any]:
     """Return a batch handler each call of which makes a span."""
-    function: Callable[..., Any] = handler.function
-
-    @functools.wraps(function)
-    async def run_async(batch: Batch[Any]) -> None:
-        with _running(tracer, queue(), handler.name, batch):
-            await function(batch)
-
-    @functools.wraps(function)
-    def run_sync(batch: Batch[Any]) -> None:
-        with _running(tracer, queue(), handler.name, batch):
-            function(batch)
-
-    return handler.like(run_async if handler.is_async else run_sync)
+    return around(handler, lambda batch: _running(tracer, queue(), handler.name, batch))
 
 
 @contextlib.contextmanager
@@ -54,14 +39,7 @@ def _running(tracer: Tracer, queue: str, handler: str, batch: Batch[Any]) -> Ite
         context=Context(),
         kind=SpanKind.CONSUMER,
         links=_links(batch),
-        attributes={
-            "messaging.system": tracing.SYSTEM,
-            "messaging.operation.name": "run",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": queue,
-            "messaging.batch.message_count": len(batch),
-            "flume.handler": handler,
-        },
+        attributes=attributes(queue, handler) | {"messaging.batch.message_count": len(batch)},
     )
     outcome, failure = "completed", None
     try:

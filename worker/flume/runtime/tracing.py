@@ -7,9 +7,9 @@ are, so that a run costs nothing more.
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from flume.errors import JobTimeoutError
 from flume.handler import Handler
 from flume.outcome import Discard, Retry
 from flume.pipeline import PipelineSettings
-from flume.runtime.batch_tracing import ENDED, trace_batches
+from flume.runtime.batch_tracing import trace_batches
+from flume.runtime.spans import ENDED, around, attributes
 from flume.runtime.verdict import Again, judge
 
 if TYPE_CHECKING:
@@ -55,22 +56,10 @@ def traced(handlers: Handlers, settings: Settings) -> Handlers:
 
 
 def _traced(handler: Handler[..., Any], tracer: Tracer, settings: Settings) -> Handler[..., Any]:
-    function: Callable[..., Any] = handler.function
-
-    @functools.wraps(function)
-    async def run_async(*args: Any, **kwargs: Any) -> None:
-        with _Run(tracer, running.get(), settings):
-            await function(*args, **kwargs)
-
-    @functools.wraps(function)
-    def run_sync(*args: Any, **kwargs: Any) -> None:
-        with _Run(tracer, running.get(), settings):
-            function(*args, **kwargs)
-
-    return handler.like(run_async if handler.is_async else run_sync)
+    return around(handler, lambda *_, **__: _Run(tracer, running.get(), settings))
 
 
-class _Run:
+class _Run(AbstractContextManager[None]):
     """The span of one run, active while the handler runs."""
 
     __slots__ = ("_job", "_settings", "_span", "_token", "_tracer")
@@ -90,14 +79,10 @@ class _Run:
             f"run {job.queue}",
             context=sent_in,
             kind=trace.SpanKind.CONSUMER,
-            attributes={
-                "messaging.system": tracing.SYSTEM,
-                "messaging.operation.name": "run",
-                "messaging.operation.type": "process",
-                "messaging.destination.name": job.queue,
+            attributes=attributes(job.queue, body.handler)
+            | {
                 "messaging.message.id": job.id.decode(),
                 "messaging.message.body.size": len(job.data),
-                "flume.handler": body.handler,
                 "flume.attempt": body.attempts + 1,
             },
         )

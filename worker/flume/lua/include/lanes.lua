@@ -1,12 +1,12 @@
 -- lanes: the last call of each lane and what it was told, so that a resend is told the same.
 local MOST_LANES, LANE_KEPT_MS = 1000, 60000
+local function whole(digits) return tonumber(digits, 16) end
 
 -- number, ms, then what the call was told
 local function last_call(told)
   local text = #(told or '') <= 100 and told or ''
   local number, at, epoch, slot, n, due, lead = string.match(text, '^(%x+) (%x+) (%x+) (%x+) (%x+) (%x+) (%x+)$')
   if not number then return { number = -1, at = 0, due = 0, n = 0, lead = 0 } end
-  local function whole(digits) return tonumber(digits, 16) end
   return { number = whole(number), at = whole(at), epoch = whole(epoch), slot = whole(slot), n = whole(n),
     due = whole(due), lead = whole(lead) }
 end
